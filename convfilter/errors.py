@@ -1,0 +1,31 @@
+"""The error tree: every error this package raises on purpose.
+
+    ConvfilterError
+    ├── FilterError      a kernel, a pipeline or an option is wrong   exit 2
+    ├── BackendError     no such backend, engine or device here       exit 2
+    └── PictureError     a picture can't be read, filtered or written exit 1
+
+A message is one line that names the file, the place and the mend.
+"""
+
+
+class ConvfilterError(Exception):
+    """Base of all errors raised by convfilter; `exit_code` is what the command line exits with."""
+
+    exit_code = 1
+
+
+class FilterError(ConvfilterError):
+    """A kernel, a pipeline or an option that can't be used."""
+
+    exit_code = 2
+
+
+class BackendError(ConvfilterError):
+    """A Keras backend or a device that is not here."""
+
+    exit_code = 2
+
+
+class PictureError(ConvfilterError):
+    """A picture that can't be read, filtered or written."""
