@@ -1,0 +1,72 @@
+"""Where kernels are: the user's folder, the folders of CONVFILTER_KERNELS, then those shipped."""
+
+import difflib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from convfilter.errors import FilterError
+from convfilter.kernel import Kernel, read_kernel
+
+SCHEMA_SUFFIX = ".schema.json"
+
+
+def user_folder() -> Path:
+    """The user's own kernels: `kernels/` in the platform's configuration folder."""
+    import platformdirs
+
+    return platformdirs.user_config_path("convfilter") / "kernels"
+
+
+def shipped_folder() -> Path:
+    """The kernels of the installed package, or of the checkout it runs from."""
+    packaged = Path(__file__).parent / "kernels"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "kernels"
+
+
+def folders() -> list[Path]:
+    """The folders a name is looked up in, first match wins."""
+    extra = [Path(part) for part in os.environ.get("CONVFILTER_KERNELS", "").split(os.pathsep) if part]
+    return [user_folder(), *extra, shipped_folder()]
+
+
+def files() -> dict[str, Path]:
+    """Every kernel's name and file, sorted by name; a user's kernel hides a shipped one of its name."""
+    found: dict[str, Path] = {}
+    for folder in reversed(folders()):
+        found.update({path.stem: path for path in _kernel_files(folder)})
+    return dict(sorted(found.items()))
+
+
+def _kernel_files(folder: Path) -> Iterator[Path]:
+    try:
+        yield from (path for path in folder.glob("*.json") if not path.name.endswith(SCHEMA_SUFFIX))
+    except OSError as error:
+        raise FilterError(f"{folder}: {error.strerror}; mend CONVFILTER_KERNELS") from error
+
+
+def find(name: str) -> Path:
+    """The file of the kernel `name`. Raises FilterError with the nearest names."""
+    known = files()
+    if name in known:
+        return known[name]
+    near = (
+        difflib.get_close_matches(name, known, 3) or [other for other in known if name and name in other][:3]
+    )
+    hint = f"did you mean {' or '.join(near)}?" if near else "see `convfilter kernels list`"
+    raise FilterError(f'no kernel named "{name}"; {hint}')
+
+
+def load_kernel(name_or_path: str | Path) -> Kernel:
+    """A kernel by name (`sobel`) or by path (`./mine.json`). Raises FilterError.
+
+    >>> load_kernel("sobel-x").weights[:, :, 0, 0].tolist()
+    [[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]
+    """
+    if is_path(str(name_or_path)):
+        return read_kernel(Path(name_or_path))
+    return read_kernel(find(str(name_or_path)))
+
+
+def is_path(text: str) -> bool:
+    return text.endswith(".json") or "/" in text or os.sep in text

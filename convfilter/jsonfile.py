@@ -1,0 +1,123 @@
+"""Strict JSON: what a person wrote by hand, with the line and column of every mistake.
+
+`json` parses; this module adds what it lets through (NaN, repeated keys, endless nesting,
+giant numbers) and finds the place of a value, so that an error can point at it.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+from convfilter.errors import FilterError
+
+MAX_BYTES = 8 * 1024 * 1024
+MAX_DEPTH = 32  # the deepest legal file has 9 levels: a pipeline with a five-bracket kernel inline
+MAX_DIGITS = 400  # characters in one number; float64 needs at most 25
+
+Path_ = tuple[str | int, ...]
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+
+
+class Document:
+    """A parsed JSON file: `data`, and where each value stands.
+
+    Raises FilterError with file, line and column for a file that is missing, not UTF-8, broken,
+    larger than MAX_BYTES, deeper than MAX_DEPTH, or that holds NaN, Infinity or a repeated key.
+    """
+
+    def __init__(self, text: str, name: str):
+        self.text = text
+        self.name = name
+        self.data = self._parse()
+
+    @classmethod
+    def read(cls, path: Path) -> "Document":
+        try:
+            with path.open("rb") as file:
+                raw = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise FilterError(f"{path}: {error.strerror or error}; give the path of a JSON file") from error
+        if len(raw) > MAX_BYTES:
+            raise FilterError(f"{path}: larger than {MAX_BYTES // 2**20} MiB; a kernel file is a few kB")
+        try:
+            text = raw.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = raw.count(b"\n", 0, error.start) + 1
+            raise FilterError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8") from error
+        return cls(text, str(path))
+
+    def fail(self, message: str, path: Path_ = ()) -> NoReturn:
+        """Raise FilterError at the place of the value `path` leads to (or of its nearest parent)."""
+        places = dict(self._places())
+        while path and path not in places:
+            path = path[:-1]
+        self._fail_at(places.get(path, 0), message)
+
+    def _fail_at(self, offset: int, message: str) -> NoReturn:
+        line = self.text.count("\n", 0, offset) + 1
+        column = offset - (self.text.rfind("\n", 0, offset) + 1) + 1
+        raise FilterError(f"{self.name}:{line}:{column}: {message}")
+
+    def _parse(self) -> Any:
+        if not self.text.strip():
+            raise FilterError(f'{self.name}:1:1: empty file; the smallest kernel is {{"weights": [[1]]}}')
+        self._check_tokens()
+        try:
+            data = json.loads(self.text)
+        except json.JSONDecodeError as error:
+            self._fail_at(error.pos, f"not JSON: {error.msg[0].lower()}{error.msg[1:]}")
+        except ValueError as error:
+            raise FilterError(f"{self.name}: not JSON: {error}") from error
+        self._check_keys()
+        return data
+
+    def _check_tokens(self) -> None:
+        depth = 0
+        for token in _TOKEN.finditer(self.text):
+            word = token.group()
+            if word in "[{":
+                depth += 1
+                if depth > MAX_DEPTH:
+                    self._fail_at(
+                        token.start(), f"nested deeper than {MAX_DEPTH} levels; a kernel needs 5 at most"
+                    )
+            elif word in "]}":
+                depth -= 1
+            elif word.lstrip("-") in ("NaN", "Infinity"):
+                self._fail_at(token.start(), f"{word} is not a number a kernel can hold; use a finite number")
+            elif len(word) > MAX_DIGITS and word[0] in "-0123456789":
+                self._fail_at(token.start(), f"a number of {len(word)} characters; use fewer digits")
+
+    def _check_keys(self) -> None:
+        seen = set()
+        for path, offset in self._places():
+            if path in seen:
+                self._fail_at(offset, f'"{path[-1]}" stands here a second time; remove one')
+            seen.add(path)
+
+    def _places(self) -> Iterator[tuple[Path_, int]]:
+        """Every value's path and offset in the (valid) text, parents first."""
+        path: list[str | int] = []  # keys and indices of the open containers, and of the value to come
+        key: str | None = None
+        for token in _TOKEN.finditer(self.text):
+            word = token.group()
+            if word in "[{":
+                yield tuple(path), token.start()
+                path.append(0 if word == "[" else "")
+                key = None
+            elif word in "]}":
+                path.pop()
+            elif word == ",":
+                last = path[-1]
+                path[-1] = last + 1 if isinstance(last, int) else ""
+            elif word == ":":
+                path[-1] = key or ""
+            elif path and path[-1] == "" and key is None:
+                key = json.loads(word)
+                continue
+            else:
+                yield tuple(path), token.start()
+            if word != ":":
+                key = None

@@ -1,0 +1,343 @@
+"""A filter as plain data: the frozen layers a picture passes, their shapes and receptive fields.
+
+No framework is known here; `model.py` turns a Pipeline into a keras.Sequential.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from convfilter.errors import FilterError
+from convfilter.kernel import Kernel
+
+BORDERS = ("zero", "edge", "reflect", "symmetric", "wrap")
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Pad:
+    """Rows and columns added around the picture; `border` says what stands in them.
+
+    Borders are named as in numpy.pad: zero is "constant" 0, edge repeats the last pixel, reflect mirrors
+    without repeating it, symmetric mirrors and repeats it, wrap goes on at the other side.
+    """
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+    border: str = "zero"
+
+
+@dataclass(frozen=True)
+class CoverPad:
+    """Padding that is settled when the size is known: just enough that the strided windows of the
+    following Conv reach every pixel; the odd row or column goes to the bottom or right."""
+
+    border: str = "zero"
+
+
+@dataclass(frozen=True, eq=False)
+class Conv:
+    """Correlation with fixed weights, without padding of its own.
+
+    weights: float64 (kh, kw, in, out). bias: float64 (out,), a fraction of full scale.
+    anchor: row and column of the weight that lies on the output pixel.
+    """
+
+    name: str
+    weights: np.ndarray
+    bias: np.ndarray
+    anchor: Pair
+    activation: str = "linear"
+    strides: Pair = (1, 1)
+    dilation: Pair = (1, 1)
+
+    @property
+    def extent(self) -> Pair:
+        """Rows and columns one output pixel looks at: (k − 1)·dilation + 1."""
+        kh, kw = self.weights.shape[:2]
+        return (kh - 1) * self.dilation[0] + 1, (kw - 1) * self.dilation[1] + 1
+
+
+@dataclass(frozen=True)
+class Activation:
+    function: str
+
+
+@dataclass(frozen=True)
+class Combine:
+    """All channels into one: magnitude is the root of the sum of squares, absmax the largest |value|."""
+
+    how: str
+
+
+@dataclass(frozen=True)
+class Pool:
+    size: Pair
+    mode: str = "max"
+
+
+Layer = Pad | CoverPad | Conv | Activation | Combine | Pool
+
+
+@dataclass(frozen=True, eq=False)
+class Pipeline:
+    """The layers in order, and how their result becomes a picture unless the user says otherwise.
+
+    range: clip | abs | rescale | signed | gain | raw. values: "stored" (0–255, 0–65535, float) or
+    "unit" (0–1). Raises FilterError when the channels of two layers don't fit.
+    """
+
+    layers: tuple[Layer, ...]
+    name: str = "pipeline"
+    range: str = "clip"
+    values: str = "stored"
+    data_format: str = "channels_last"
+    digest: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise FilterError(f"{self.name}: no layers; add at least one")
+        channels(self)
+        object.__setattr__(self, "digest", _digest(self))
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Pipeline) and self.digest == other.digest
+
+    @property
+    def in_channels(self) -> int:
+        """Channels the first convolution takes (1 where there is none)."""
+        return next((layer.weights.shape[2] for layer in self.layers if isinstance(layer, Conv)), 1)
+
+    @property
+    def out_channels(self) -> int:
+        return channels(self)[-1]
+
+    @property
+    def convs(self) -> tuple[Conv, ...]:
+        return tuple(layer for layer in self.layers if isinstance(layer, Conv))
+
+    @property
+    def needs_size(self) -> bool:
+        """Whether the layers depend on the picture's size (`cover`)."""
+        return any(isinstance(layer, CoverPad) for layer in self.layers)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line may say about every convolution of a chain, and the pool after it."""
+
+    pad: str | Pair = "same"
+    border: str = "zero"
+    strides: Pair = (1, 1)
+    dilation: Pair = (1, 1)
+    activation: str | None = None
+    bias: float | None = None
+    combine: str | None = None
+    pool: Pair | None = None
+    pool_mode: str = "max"
+    values: str | None = None
+    data_format: str | None = None
+
+
+def chain(parts: Iterable[Kernel | Pipeline], settings: Settings = Settings()) -> Pipeline:
+    """Kernels and pipelines one after the other; kernels are padded, strided, … as `settings` say.
+
+    >>> from convfilter.kernel import make_kernel
+    >>> [type(layer).__name__ for layer in chain([make_kernel([[1, 0, -1]])]).layers]
+    ['Pad', 'Conv']
+    """
+    parts = tuple(parts)
+    layers: list[Layer] = []
+    for part in parts:
+        layers += part.layers if isinstance(part, Pipeline) else kernel_layers(part, settings)
+    if settings.pool:
+        layers.append(Pool(settings.pool, settings.pool_mode))
+    last = parts[-1]
+    values = next((part.values for part in parts if isinstance(part, Pipeline)), "stored")
+    return Pipeline(
+        layers=tuple(layers),
+        name=" + ".join(part.name for part in parts),
+        range=last.range,
+        values=settings.values or values,
+        data_format=settings.data_format or last.data_format,
+    )
+
+
+def kernel_layers(kernel: Kernel, settings: Settings) -> list[Layer]:
+    """[Pad], Conv, [Combine] of one kernel."""
+    bias = kernel.bias if settings.bias is None else np.full(kernel.filters, settings.bias)
+    conv = Conv(
+        name=kernel.name,
+        weights=kernel.weights,
+        bias=bias,
+        anchor=kernel.anchor,
+        activation=settings.activation or kernel.activation,
+        strides=settings.strides,
+        dilation=settings.dilation,
+    )
+    how = settings.combine or kernel.combine
+    pad = pad_for(settings.pad, settings.border, conv)
+    return [*pad, conv, *([Combine(how)] if how != "none" else [])]
+
+
+def pad_for(amount: str | Pair, border: str, conv: Conv) -> list[Layer]:
+    """The padding in front of `conv`: none for "valid", or for an amount of 0."""
+    if amount == "valid":
+        return []
+    if amount == "cover":
+        return [CoverPad(border)]
+    if isinstance(amount, tuple):
+        pad = Pad(amount[0], amount[0], amount[1], amount[1], border)
+    else:  # "same"
+        top, left = conv.anchor[0] * conv.dilation[0], conv.anchor[1] * conv.dilation[1]
+        pad = Pad(top, conv.extent[0] - 1 - top, left, conv.extent[1] - 1 - left, border)
+    return [pad] if (pad.top, pad.bottom, pad.left, pad.right) != (0, 0, 0, 0) else []
+
+
+def channels(pipeline: Pipeline) -> list[int]:
+    """Channels before the first layer and after each."""
+    counts = [pipeline.in_channels]
+    for number, layer in enumerate(pipeline.layers, 1):
+        count = counts[-1]
+        if isinstance(layer, Conv):
+            if layer.weights.shape[2] != count:
+                raise FilterError(
+                    f"{pipeline.name}: layer {number} ({layer.name}) takes {layer.weights.shape[2]} channels "
+                    f"but gets {count}; combine the filters before it, or change its weights"
+                )
+            count = layer.weights.shape[3]
+        elif isinstance(layer, Combine):
+            count = 1
+        counts.append(count)
+    return counts
+
+
+def output_size(layer: Layer, size: Pair) -> Pair:
+    """Rows and columns after `layer`. Raises FilterError where nothing would be left."""
+    if isinstance(layer, Pad):
+        return size[0] + layer.top + layer.bottom, size[1] + layer.left + layer.right
+    if isinstance(layer, Conv):
+        extent, strides, what = layer.extent, layer.strides, f"the kernel {layer.name}"
+    elif isinstance(layer, Pool):
+        extent, strides, what = layer.size, layer.size, "the pool"
+    else:
+        return size
+    if extent[0] > size[0] or extent[1] > size[1]:
+        raise FilterError(
+            f"{what} ({extent[0]}×{extent[1]}) is larger than what it gets ({size[0]}×{size[1]}); "
+            "use a larger picture or more padding"
+        )
+    return (size[0] - extent[0]) // strides[0] + 1, (size[1] - extent[1]) // strides[1] + 1
+
+
+def sizes(pipeline: Pipeline, size: Pair) -> list[Pair]:
+    """Rows and columns before the first layer of a settled pipeline and after each."""
+    found = [size]
+    for layer in pipeline.layers:
+        found.append(output_size(layer, found[-1]))
+    return found
+
+
+def settle(pipeline: Pipeline, size: Pair) -> Pipeline:
+    """The pipeline with every CoverPad made a Pad for a picture of `size`; checks that `size` is enough."""
+    layers: list[Layer] = []
+    for layer, following in _with_next(pipeline.layers):
+        if isinstance(layer, CoverPad):
+            layer = _cover(layer, following, size)
+        size = output_size(layer, size)
+        layers.append(layer)
+    return replace(pipeline, layers=tuple(layers)) if pipeline.needs_size else pipeline
+
+
+def _with_next(layers: tuple[Layer, ...]) -> Iterator[tuple[Layer, Layer | None]]:
+    return zip(layers, (*layers[1:], None), strict=True)
+
+
+def _cover(layer: CoverPad, following: Layer | None, size: Pair) -> Pad:
+    if not isinstance(following, Conv):
+        raise FilterError('the padding "cover" must stand right before a convolution')
+    rows, columns = (
+        max(-(-(length - extent) // stride), 0) * stride + extent - length
+        for length, extent, stride in zip(size, following.extent, following.strides, strict=True)
+    )
+    return Pad(rows // 2, rows - rows // 2, columns // 2, columns - columns // 2, layer.border)
+
+
+@dataclass(frozen=True)
+class Field:
+    """What one output pixel sees: rows and columns of input, and input pixels between two outputs."""
+
+    size: Pair = (1, 1)
+    stride: Pair = (1, 1)
+
+
+def receptive_fields(pipeline: Pipeline) -> list[Field]:
+    """The receptive field after each layer."""
+    fields, current = [], Field()
+    for layer in pipeline.layers:
+        if isinstance(layer, Conv | Pool):
+            extent, strides = (
+                (layer.extent, layer.strides) if isinstance(layer, Conv) else (layer.size, layer.size)
+            )
+            current = Field(
+                (
+                    current.size[0] + (extent[0] - 1) * current.stride[0],
+                    current.size[1] + (extent[1] - 1) * current.stride[1],
+                ),
+                (current.stride[0] * strides[0], current.stride[1] * strides[1]),
+            )
+        fields.append(current)
+    return fields
+
+
+def geometry(pipeline: Pipeline) -> Pipeline:
+    """A one-channel pipeline of the same geometry that only moves pixels: each kernel becomes the unit
+    impulse at its anchor. It carries alpha and chroma along with strides, pools and cropping."""
+    layers: list[Layer] = []
+    for layer in pipeline.layers:
+        if isinstance(layer, Conv):
+            impulse = np.zeros((*layer.weights.shape[:2], 1, 1))
+            impulse[layer.anchor] = 1
+            layers.append(
+                replace(layer, weights=impulse, bias=np.zeros(1), activation="linear", name="impulse")
+            )
+        elif isinstance(layer, Pool):
+            layers.append(replace(layer, mode="average"))
+        elif not isinstance(layer, Activation | Combine):
+            layers.append(layer)
+    return replace(pipeline, layers=tuple(layers), values="stored", data_format="channels_last")
+
+
+def flat_response(pipeline: Pipeline) -> np.ndarray | None:
+    """What each output is where every input is 1 and no border is near: the sums of the kernels.
+    None for a pipeline that is not linear."""
+    response = np.ones(pipeline.in_channels)
+    for layer in pipeline.layers:
+        if isinstance(layer, Conv):
+            if layer.activation != "linear" or layer.bias.any():
+                return None
+            response = response @ layer.weights.sum((0, 1))
+        elif isinstance(layer, Combine) and layer.how in ("sum", "mean"):
+            response = np.array([response.sum() if layer.how == "sum" else response.mean()])
+        elif isinstance(layer, Activation | Combine) or (isinstance(layer, Pool) and layer.mode == "max"):
+            return None
+    return response
+
+
+def _digest(pipeline: Pipeline) -> str:
+    """SHA-256 over everything that decides the numbers."""
+    state = hashlib.sha256(f"{pipeline.values} {pipeline.data_format}".encode())
+    for layer in pipeline.layers:
+        if isinstance(layer, Conv):
+            shape = (layer.weights.shape, layer.activation, layer.strides, layer.dilation)
+            state.update(f"Conv{shape}".encode() + layer.weights.tobytes() + layer.bias.tobytes())
+        else:
+            state.update(repr(layer).encode())
+    return state.hexdigest()
