@@ -1,0 +1,98 @@
+"""The Keras engine: one model a pipeline, one compiled function for pictures of every size."""
+
+from contextlib import nullcontext
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from convfilter.errors import BackendError, PictureError
+from convfilter.model import build, keras
+from convfilter.pipeline import Pipeline, settle
+from convfilter.runtime import quiet
+
+_OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")
+
+
+def run(pipeline: Pipeline, batch: np.ndarray, full_scale: float, device: str = "auto") -> np.ndarray:
+    """The pipeline's result for float32 (n, height, width, channels), in the same order of axes.
+
+    device: auto | cpu | gpu | gpu:N. Raises FilterError when the picture is too small for the
+    pipeline, PictureError when memory runs out, BackendError when the device is not here.
+    """
+    pipeline = settle(pipeline, (batch.shape[1], batch.shape[2]))
+    first = pipeline.data_format == "channels_first"
+    if first:
+        batch = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
+    has_bias = any(conv.bias.any() for conv in pipeline.convs)
+    try:
+        with _on(device):
+            result: np.ndarray = _model(pipeline, full_scale if has_bias else 1.0, device)(batch)
+    except Exception as error:
+        if type(error).__name__ in _OUT_OF_MEMORY:
+            size = f"{batch.shape[0]}×{batch.shape[1]}×{batch.shape[2]}"
+            raise PictureError(f"not enough memory for {size} in {pipeline.name}") from error
+        raise
+    return result.transpose(0, 2, 3, 1) if first else result
+
+
+def devices() -> list[str]:
+    """The devices Keras' backend can use, as Keras names them: cpu:0, gpu:0, …"""
+    with quiet():
+        return ["cpu:0", *_gpus()]
+
+
+@lru_cache(maxsize=32)
+def _model(pipeline: Pipeline, full_scale: float, device: str) -> Any:
+    """The predict function of the built model; it compiles once for pictures of any size."""
+    with quiet():
+        _exact_floats()
+        model = build(pipeline, full_scale)
+        return model.predict_on_batch
+
+
+def _on(device: str) -> Any:
+    if device == "auto":
+        return nullcontext()
+    if device == "cpu":
+        return keras.device("cpu:0")
+    with quiet():
+        found = _gpus()
+    wanted = "gpu:0" if device == "gpu" else device
+    if wanted not in found:
+        have = f"found {', '.join(found)}" if found else "found none"
+        raise BackendError(
+            f"--device {device}: looked for {wanted} among the GPUs that Keras' backend "
+            f"{keras.config.backend()} can use, and {have}; use --device cpu"
+        )
+    return keras.device(wanted)
+
+
+def _gpus() -> list[str]:
+    if keras.config.backend() == "torch":
+        import torch
+
+        return [f"gpu:{number}" for number in range(torch.cuda.device_count())]
+    try:
+        return list(keras.distribution.list_devices("gpu"))
+    except RuntimeError:  # JAX has no GPU platform
+        return []
+
+
+def _exact_floats() -> None:
+    """Full 32-bit products on GPUs, whose default may be TF32."""
+    backend = keras.config.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        tf.get_logger().setLevel("ERROR")  # retracing hints
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+    elif backend == "torch":
+        import torch
+
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+    else:
+        import jax
+
+        jax.config.update("jax_default_matmul_precision", "highest")

@@ -1,0 +1,187 @@
+"""Pipeline → keras.Sequential: the only module that imports Keras."""
+
+from typing import Any
+
+import numpy as np
+
+from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Layer, Pad, Pipeline, Pool
+from convfilter.runtime import quiet
+
+with quiet():
+    import keras
+    from keras import layers, ops
+
+# Activations over the channels: they need the channels last.
+_ACROSS_CHANNELS = ("softmax", "log_softmax", "sparsemax")
+_register = keras.saving.register_keras_serializable(package="convfilter")
+
+
+@_register
+def absolute(x: Any) -> Any:
+    """|x|, the activation "abs"."""
+    return ops.abs(x)
+
+
+@_register
+class BorderPadding2D(layers.Layer):
+    """Padding by what the picture's own edge shows; ZeroPadding2D's sister.
+
+    padding: ((top, bottom), (left, right)). border: edge | reflect | symmetric | wrap, as in numpy.pad,
+    also where the padding is wider than the picture. Shapes as ZeroPadding2D's.
+    """
+
+    def __init__(self, padding: Any, border: str, data_format: str = "channels_last", **kwargs: Any):
+        super().__init__(**kwargs)
+        self.padding = tuple(tuple(side) for side in padding)
+        self.border = border
+        self.data_format = data_format
+
+    @property
+    def _axes(self) -> tuple[int, int]:
+        return (1, 2) if self.data_format == "channels_last" else (2, 3)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        shape = list(input_shape)
+        for axis, (before, after) in zip(self._axes, self.padding, strict=True):
+            shape[axis] = None if shape[axis] is None else shape[axis] + before + after
+        return tuple(shape)
+
+    def call(self, x: Any) -> Any:
+        for axis, (before, after) in zip(self._axes, self.padding, strict=True):
+            length = ops.shape(x)[axis]
+            head = ops.take(x, self._source(ops.arange(-before, 0), length), axis=axis)
+            tail = ops.take(x, self._source(ops.arange(after) + length, length), axis=axis)
+            x = ops.concatenate([head, x, tail], axis=axis)
+        return x
+
+    def _source(self, index: Any, length: Any) -> Any:
+        """The row or column of the picture that stands at `index` outside it."""
+        if self.border == "edge":
+            return ops.clip(index, 0, length - 1)
+        if self.border == "wrap":
+            return ops.mod(index, length)
+        if self.border == "symmetric":
+            index = ops.mod(index, 2 * length)
+            return ops.minimum(index, 2 * length - 1 - index)
+        period = ops.maximum(2 * (length - 1), 1)
+        index = ops.mod(index, period)
+        return ops.minimum(index, 2 * (length - 1) - index)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"padding": self.padding, "border": self.border, "data_format": self.data_format}
+        return {**super().get_config(), **own}
+
+
+@_register
+class CombineFilters(layers.Layer):
+    """All channels into one. how: magnitude | max | absmax | sum | mean."""
+
+    def __init__(self, how: str, data_format: str = "channels_last", **kwargs: Any):
+        super().__init__(**kwargs)
+        self.how = how
+        self.data_format = data_format
+
+    @property
+    def _axis(self) -> int:
+        return 3 if self.data_format == "channels_last" else 1
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        return tuple(1 if axis == self._axis else length for axis, length in enumerate(input_shape))
+
+    def call(self, x: Any) -> Any:
+        if self.how == "magnitude":
+            return ops.sqrt(ops.sum(ops.square(x), axis=self._axis, keepdims=True))
+        if self.how == "absmax":
+            return ops.max(ops.abs(x), axis=self._axis, keepdims=True)
+        reduce = {"max": ops.max, "sum": ops.sum, "mean": ops.mean}[self.how]
+        return reduce(x, axis=self._axis, keepdims=True)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "how": self.how, "data_format": self.data_format}
+
+
+def build(pipeline: Pipeline, full_scale: float = 1.0) -> keras.Sequential:
+    """The pipeline as a Keras model with fixed weights.
+
+    Takes and gives float32 (batch, height, width, channels), or (batch, channels, height, width) for
+    "channels_first"; any height and width. `full_scale` is what biases are fractions of: 255 or 65535
+    for pixels as stored in 8 or 16 bits, 1 for floats.
+
+    On the TensorFlow backend a channels_first model transposes at its two ends, since TensorFlow's
+    kernels for the CPU want the channels last.
+
+    Raises ValueError for a pipeline with "cover" padding that pipeline.settle has not settled.
+    """
+    first = pipeline.data_format == "channels_first"
+    inside = pipeline.data_format if _runs_channels_first(pipeline) else "channels_last"
+    shape = (pipeline.in_channels, None, None) if first else (None, None, pipeline.in_channels)
+    stack = [_lower(layer, inside) for layer in pipeline.layers]
+    if first and inside == "channels_last":
+        stack = [layers.Permute((2, 3, 1)), *stack, layers.Permute((3, 1, 2))]
+    model = keras.Sequential([keras.Input(shape, dtype="float32"), *stack])
+    convs = [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
+    for layer, conv in zip(convs, pipeline.convs, strict=True):
+        bias = [np.float32(conv.bias * full_scale)] if layer.use_bias else []
+        layer.set_weights([np.float32(_weights(conv)), *bias])
+    return model
+
+
+def _runs_channels_first(pipeline: Pipeline) -> bool:
+    functions = {layer.activation for layer in pipeline.convs}
+    functions |= {layer.function for layer in pipeline.layers if isinstance(layer, Activation)}
+    return (
+        pipeline.data_format == "channels_first"
+        and keras.config.backend() != "tensorflow"
+        and functions.isdisjoint(_ACROSS_CHANNELS)
+    )
+
+
+def _lower(layer: Layer, data_format: str) -> layers.Layer:
+    """One layer of a pipeline as a Keras layer."""
+    match layer:
+        case Pad(top, bottom, left, right, "zero"):
+            padding = ((top, bottom), (left, right))
+            return layers.ZeroPadding2D(padding, data_format=data_format, dtype="float32")
+        case Pad(top, bottom, left, right, border):
+            padding = ((top, bottom), (left, right))
+            return BorderPadding2D(padding, border, data_format, dtype="float32")
+        case Conv():
+            return _conv(layer, data_format)
+        case Activation(function):
+            return layers.Activation(_activation(function), dtype="float32")
+        case Combine(how):
+            return CombineFilters(how, data_format, dtype="float32")
+        case Pool(size, mode):
+            pooling = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}[mode]
+            return pooling(size, data_format=data_format, dtype="float32")
+        case CoverPad():
+            raise ValueError("settle the pipeline for a picture's size before building it")
+
+
+def _conv(conv: Conv, data_format: str) -> layers.Conv2D:
+    weights = _weights(conv)
+    return layers.Conv2D(
+        filters=weights.shape[3],
+        kernel_size=weights.shape[:2],
+        strides=conv.strides,
+        dilation_rate=conv.dilation if conv.strides == (1, 1) else 1,
+        padding="valid",
+        data_format=data_format,
+        activation=_activation(conv.activation),
+        use_bias=bool(conv.bias.any()),
+        trainable=False,
+        dtype="float32",
+    )
+
+
+def _weights(conv: Conv) -> np.ndarray:
+    """The weights; with zeros between them where Keras can't dilate, which is beside strides."""
+    if conv.strides == (1, 1) or conv.dilation == (1, 1):
+        return conv.weights
+    spread = np.zeros((*conv.extent, *conv.weights.shape[2:]))
+    spread[:: conv.dilation[0], :: conv.dilation[1]] = conv.weights
+    return spread
+
+
+def _activation(name: str) -> Any:
+    return absolute if name == "abs" else keras.activations.get(name)

@@ -1,0 +1,112 @@
+"""What a picture is here, and the file formats known by name and extension. No Pillow."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from convfilter.errors import FilterError, PictureError
+
+DEFAULT_MAX_PIXELS = 89_478_485  # width x height; Pillow's own limit: 256 MiB at 3 bytes a pixel
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What travels with the pixels: colour profile, dots per inch (x, y), and EXIF with orientation 1."""
+
+    icc: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    exif: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Pixels (H, W) or (H, W, C), uint8, uint16 or float32; alpha (H, W) of that dtype, None if opaque."""
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+    metadata: Metadata = Metadata()
+
+    @property
+    def full_scale(self) -> float:
+        """White: 255.0, 65535.0, or 1.0 for float32."""
+        return full_scale(self.pixels.dtype)
+
+
+def full_scale(dtype: np.dtype) -> float:
+    """The value of white in this dtype; 1.0 for floats."""
+    return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format: what it can hold as this package writes it. All hold gray pictures."""
+
+    name: str
+    codec: str  # what the file's first bytes say; pgm and ppm share one
+    extensions: tuple[str, ...]  # with the dot, lower case, the usual one first
+    dtypes: tuple[str, ...] = ("uint8",)  # in order of preference
+    colour: bool = True
+    alpha: bool = False
+    pages: bool = False  # several pages, or planes, in one file
+    writable: bool = True
+    quality: int | None = None  # the default, 1 to 100; None where the format has no such thing
+    max_side: int | None = None  # pixels
+
+
+_INTEGERS = ("uint8", "uint16")
+_ALL = ("uint8", "uint16", "float32")
+FORMATS: dict[str, Format] = {
+    "png": Format("png", "PNG", (".png",), _INTEGERS, alpha=True),
+    "jpeg": Format("jpeg", "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), quality=95, max_side=65_500),
+    "tiff": Format("tiff", "TIFF", (".tif", ".tiff"), _ALL, alpha=True, pages=True),
+    "webp": Format("webp", "WEBP", (".webp",), alpha=True, quality=90, max_side=16_383),
+    "bmp": Format("bmp", "BMP", (".bmp",)),
+    "pgm": Format("pgm", "PPM", (".pgm",), _INTEGERS, colour=False),
+    "ppm": Format("ppm", "PPM", (".ppm", ".pnm"), _INTEGERS),
+    "pbm": Format("pbm", "PPM", (".pbm",), colour=False, writable=False),
+    "gif": Format("gif", "GIF", (".gif",), alpha=True, writable=False),
+    "npy": Format("npy", "NPY", (".npy",), _ALL, pages=True),
+}
+_SHORT = {"jpg": "jpeg", "tif": "tiff"}
+
+
+def format_of(path: Path | str) -> Format:
+    """The format that the extension of `path` names; FilterError for an unknown one."""
+    found = extension_format(path)
+    if found is None:
+        known = " ".join(extension for each in FORMATS.values() for extension in each.extensions)
+        raise FilterError(f"{shown(path)}: unknown picture extension; use one of {known}")
+    return found
+
+
+def format_named(name: str) -> Format:
+    """The format called `name` ('png', 'jpg', 'tif' ...); FilterError for an unknown one."""
+    key = name.lower().removeprefix(".")
+    found = FORMATS.get(_SHORT.get(key, key))
+    if found is None:
+        raise FilterError(f"unknown picture format {name!r}; use one of {', '.join(FORMATS)}")
+    return found
+
+
+def extension_format(path: Path | str) -> Format | None:
+    """The format that the extension of `path` names; None for an unknown one."""
+    extension = Path(path).suffix.lower()
+    return next((each for each in FORMATS.values() if extension in each.extensions), None)
+
+
+def shown(name: object) -> str:
+    """A name for a one-line message: escaped where it has control characters."""
+    text = str(name)
+    return text if text.isprintable() else ascii(text)
+
+
+def check_size(width: int, height: int, max_pixels: int, name: str) -> None:
+    """PictureError for a picture of no pixels, or of more than `max_pixels`."""
+    if width < 1 or height < 1:
+        raise PictureError(f"{name}: a picture of {width} x {height} has no pixels; nothing to filter")
+    if width * height > max_pixels:
+        raise PictureError(
+            f"{name}: {width} x {height} is {width * height} pixels, more than the limit of {max_pixels}; "
+            f"raise it with --max-pixels if you trust the file"
+        )
