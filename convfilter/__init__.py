@@ -1,1 +1,59 @@
+"""Image filters as convolutional networks, and convolution layers as image filters.
+
+    load(text)             a kernel or a pipeline by name, path or formula
+    make_kernel(weights)   a kernel from numbers
+    make_pipeline(filters) the layers of one filter or several in a row
+    build(pipeline)        the pipeline as a keras.Sequential
+    apply(filters, array)  the filtered array
+
+Names are imported when they are used; only `build` and `apply` import Keras.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from convfilter.apply import apply
+    from convfilter.catalogue import load_kernel
+    from convfilter.errors import BackendError, ConvfilterError, FilterError, PictureError
+    from convfilter.filters import load, make_pipeline
+    from convfilter.kernel import Kernel, make_kernel
+    from convfilter.model import build
+    from convfilter.pipeline import Pipeline
+
 __version__ = "0.1.0"
+
+_HOME = {
+    "BackendError": "errors",
+    "ConvfilterError": "errors",
+    "FilterError": "errors",
+    "Kernel": "kernel",
+    "PictureError": "errors",
+    "Pipeline": "pipeline",
+    "apply": "apply",
+    "build": "model",
+    "load": "filters",
+    "load_kernel": "catalogue",
+    "make_kernel": "kernel",
+    "make_pipeline": "filters",
+}
+__all__ = [
+    "BackendError",
+    "ConvfilterError",
+    "FilterError",
+    "Kernel",
+    "PictureError",
+    "Pipeline",
+    "apply",
+    "build",
+    "load",
+    "load_kernel",
+    "make_kernel",
+    "make_pipeline",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'convfilter' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"convfilter.{_HOME[name]}"), name)

@@ -1,0 +1,96 @@
+"""convfilter apply."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convfilter.cli.options import RANGES, FilterType, layer_options, settings
+
+if TYPE_CHECKING:
+    from convfilter.apply import Engine
+
+
+@click.command("apply", no_args_is_help=True)
+@click.argument("filter", type=FilterType())
+@click.argument("paths", nargs=-1, required=True, metavar="INPUT... OUTPUT", type=click.Path(allow_dash=True))
+@layer_options
+@click.option(
+    "--color",
+    type=click.Choice(("gray", "each", "luma")),
+    default="gray",
+    show_default=True,
+    help="Filter the gray picture, each channel, or the brightness only.",
+)
+@click.option(
+    "--range", "range_", type=click.Choice(RANGES), help="How results become pixels; default: the kernel's."
+)
+@click.option("--linear", is_flag=True, help="Work in linear light instead of sRGB values.")
+@click.option("--format", "format_", metavar="NAME", help="png, jpeg, tiff, webp, bmp, pgm, ppm or npy.")
+@click.option("--quality", type=click.IntRange(1, 100), help="JPEG or WebP quality. [default: 95 or 90]")
+@click.option("--max-pixels", type=click.IntRange(1), help="Refuse larger pictures. [default: 89478485]")
+@click.option("--recursive", "-r", is_flag=True, help="Filter the pictures in folders and subfolders.")
+@click.option("--no-clobber", is_flag=True, help="Leave files that exist as they are.")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N")
+@click.option("--backend", metavar="tensorflow|jax|torch", help="Keras' backend; default: KERAS_BACKEND.")
+@click.option("--preview", is_flag=True, help="Show the results in the terminal too.")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON a picture on stdout.")
+@click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
+@click.option("--verbose", "-v", is_flag=True, help="Name every file written.")
+def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **options: Any) -> int:  # fmt: skip
+    """Filter pictures: FILTER is a kernel's name, a JSON file, or a formula such as gaussian:sigma=2.
+
+    With several INPUTs or a folder, OUTPUT is a folder. "-" is stdin or stdout.
+
+    \b
+    convfilter apply sobel photo.jpg edges.png
+    convfilter apply gaussian:sigma=2 --border edge --color each photo.jpg soft.jpg
+    convfilter apply ./mine.json --then relu.json in.png out.png
+    convfilter apply laplacian photos/ edges/ --recursive --format png
+    """
+    from convfilter.apply import Look
+    from convfilter.batch import Output, run
+    from convfilter.cli.progress import Report
+    from convfilter.filters import make_pipeline
+    from convfilter.picture import DEFAULT_MAX_PIXELS
+    from convfilter.plan import plan
+
+    if len(paths) < 2:
+        raise click.UsageError("give at least one INPUT and an OUTPUT, in this order")
+    *inputs, target = paths
+    if options["as_json"] and target == "-":
+        raise click.UsageError("--json and a picture can't both go to stdout; give a file as OUTPUT")
+    _check_device(options["device"], options["backend"])
+    pipeline = make_pipeline([filter, *then], **settings(options))
+    jobs = plan(
+        inputs,
+        target,
+        recursive=options["recursive"],
+        format_name=options["format_"],
+        pages=pipeline.out_channels,
+    )
+    look = Look(options["color"], options["range_"], options["linear"])
+    habits = Output(
+        options["quality"], options["max_pixels"] or DEFAULT_MAX_PIXELS, not options["no_clobber"]
+    )
+    report = Report(len(jobs), options)
+    with report:
+        for done in run(jobs, pipeline, look, habits, lambda: _load_engine(options["device"])):
+            report.add(done)
+    return report.exit_code()
+
+
+def _check_device(device: str, backend: str | None) -> None:
+    from convfilter.errors import BackendError
+    from convfilter.runtime import choose_backend
+
+    kind, _, number = device.partition(":")
+    if kind not in ("auto", "cpu", "gpu") or (":" in device and not (kind == "gpu" and number.isdigit())):
+        raise BackendError(f'no device "{device}"; use auto, cpu, gpu, or gpu:0 and up')
+    if backend:
+        choose_backend(backend)
+
+
+def _load_engine(device: str) -> "Engine":
+    from convfilter.engines.keras import run
+
+    return lambda pipeline, batch, full: run(pipeline, batch, full, device)

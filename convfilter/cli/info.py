@@ -1,0 +1,61 @@
+"""convfilter info."""
+
+import json
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import click
+
+from convfilter import __version__
+from convfilter.cli.console import out
+
+PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "pillow", "click", "rich", "pydantic")
+
+
+@click.command("info")
+@click.option("--backend", metavar="tensorflow|jax|torch", help="Ask this backend for its devices.")
+@click.option("--json", "as_json", is_flag=True, help="As an object.")
+def command(backend: str | None, as_json: bool) -> None:
+    """Show versions, Keras' backend and devices, and the folders kernels are looked up in."""
+    from convfilter.runtime import choose_backend
+
+    if backend:
+        choose_backend(backend)
+    facts = _facts()
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    for name, value in facts.items():
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        if isinstance(value, dict):
+            text = ", ".join(f"{key} {each}" for key, each in value.items() if each)
+        out().print(f"[bold]{name:>12}[/]  ", end="")
+        out().print(text, markup=False, soft_wrap=True)
+
+
+def _facts() -> dict[str, Any]:
+    from convfilter.catalogue import folders
+    from convfilter.engines.keras import devices
+    from convfilter.model import keras
+    from convfilter.runtime import installed_backends
+
+    return {
+        "convfilter": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "backend": keras.config.backend(),
+        "backends": installed_backends(),
+        "devices": devices(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "kernels": [str(folder) for folder in folders()],
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,161 @@
+"""convfilter kernels."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convfilter.cli.console import out
+from convfilter.cli.options import FilterType
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from convfilter.kernel import Kernel
+
+
+@click.group("kernels")
+def command() -> None:
+    """List, show and check kernels."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="An array of objects.")
+@click.option("--tag", help="Only kernels with this tag.")
+def list_(as_json: bool, tag: str | None) -> None:
+    """List the kernels that can be named: yours, those of CONVFILTER_KERNELS, and those shipped."""
+    from convfilter.catalogue import files
+    from convfilter.facts import summary
+    from convfilter.kernel import read_kernel
+
+    rows = [{**summary(read_kernel(path)), "name": name} for name, path in files().items()]
+    rows = [row for row in rows if tag is None or tag in row["tags"]]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    _print_list(rows)
+
+
+def _print_list(rows: list[dict[str, Any]]) -> None:
+    from convfilter.formulas import FORMULAS, signature
+
+    console = out()
+    console.print(f"{'name':<22}{'size':<7}{'filters':>7}  description", style="bold")
+    for row in rows:
+        size = "×".join(map(str, row["size"]))
+        line = f"{row['name']:<22}{size:<7}{row['filters']:>7}  {row['description']}"
+        console.print(
+            line, markup=False, no_wrap=True, overflow="ellipsis", soft_wrap=not console.is_terminal
+        )
+    console.print("\nBy formula, parameters after a colon (gaussian:sigma=2,size=13):", style="bold")
+    for name in FORMULAS:
+        parts = [key if value is None else f"{key}={value:g}" for key, value in signature(name).items()]
+        console.print(f" {name}: {', '.join(parts)}", markup=False, soft_wrap=True)
+
+
+@command.command("show")
+@click.argument("name", type=FilterType(), metavar="NAME")
+@click.option("--json", "as_json", is_flag=True, help="The effective kernel as an object.")
+def show(name: str, as_json: bool) -> None:
+    """Show a kernel as it is applied: after divisor and flip, with its gain, rank and symmetry."""
+    from convfilter.facts import effective
+    from convfilter.filters import load
+    from convfilter.kernel import Kernel
+
+    kernel = load(name)
+    if not isinstance(kernel, Kernel):
+        raise click.UsageError(f"{name} is a pipeline; see `convfilter describe {name}`")
+    facts = effective(kernel)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        return
+    _print_kernel(kernel, facts)
+
+
+def _print_kernel(kernel: "Kernel", facts: dict[str, Any]) -> None:
+    console = out()
+    console.print(kernel.name, style="bold", markup=False, end="  ")
+    console.print(kernel.description, markup=False, soft_wrap=True)
+    for number in range(min(kernel.filters, 16)):
+        console.print()
+        if kernel.filters > 1:
+            console.print(f"filter {number + 1} of {kernel.filters}", style="dim")
+        for channel in range(min(kernel.channels, 4)):
+            console.print(_matrix(kernel.weights[:, :, channel, number]))
+    console.print()
+    found = facts["gain"]
+    sure = "" if found is None or found["exact"] else "  (bounds, not reached)"
+    lines = {
+        "gain": f"{found['min']:.6g} … {found['max']:.6g} for inputs 0 … 1{sure}" if found else "unknown",
+        "sum": _each(facts["sums"]),
+        "rank": _each(facts["rank"]),
+        "symmetry": "; ".join(dict.fromkeys(facts["symmetry"])),
+        "anchor": f"row {kernel.anchor[0]}, column {kernel.anchor[1]}, counted from 0",
+        "bias": _each([facts["bias"]] if not isinstance(facts["bias"], list) else facts["bias"]),
+        "activation": kernel.activation,
+        "combine": kernel.combine,
+        "range": kernel.range,
+        "tags": ", ".join(kernel.tags),
+        "source": kernel.source,
+        "note": "; ".join(kernel.notes),
+    }
+    for name, text in lines.items():
+        if text:
+            console.print(f"[bold]{name:>10}[/]  ", end="")
+            console.print(text, markup=False, soft_wrap=True)
+
+
+def _each(numbers: list[float]) -> str:
+    """The numbers, or the one they all are."""
+    words = [f"{number:.6g}" for number in numbers]
+    return words[0] if len(set(words)) == 1 else " ".join(words)
+
+
+def _matrix(weights: Any) -> "Text":
+    """A matrix in colour: red below zero, green above, brighter for larger."""
+    from rich.text import Text
+
+    largest = float(abs(weights).max()) or 1.0
+    width = max(len(f"{value:.4g}") for row in weights for value in row) + 1
+    text = Text(no_wrap=True, overflow="ellipsis")
+    for row in weights:
+        for value in row:
+            light = round(90 + 165 * abs(float(value)) / largest)
+            colour = f"rgb({light},70,70)" if value < 0 else f"rgb(70,{light},90)" if value > 0 else "dim"
+            text.append(f"{value + 0:{width}.4g}", style=colour)
+        text.append("\n")
+    text.right_crop(1)
+    return text
+
+
+@command.command("check")
+@click.argument("files", nargs=-1, required=True, type=click.Path())
+def check(files: tuple[str, ...]) -> int:
+    """Check kernel and pipeline files; say line, column, field and mend."""
+    from pathlib import Path
+
+    from convfilter.errors import FilterError
+    from convfilter.filters import load_file
+
+    wrong = 0
+    for name in files:
+        try:
+            found = load_file(Path(name))
+        except FilterError as error:
+            wrong += 1
+            click.echo(str(error), err=True)
+        else:
+            notes = "".join(f"; {note}" for note in getattr(found, "notes", ()))
+            click.echo(f"{name}: ok{notes}")
+    return 2 if wrong else 0
+
+
+@command.command("schema")
+@click.option("--pipeline", is_flag=True, help="The schema of pipeline files instead.")
+def schema(pipeline: bool) -> None:
+    """Print the JSON Schema of kernel files."""
+    from convfilter.filters import PipelineFile
+    from convfilter.kernel import KernelFile
+
+    model = PipelineFile if pipeline else KernelFile
+    click.echo(json.dumps(model.model_json_schema(), indent=2, ensure_ascii=False))

@@ -1,0 +1,98 @@
+"""Options and parameter types that several commands share."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+RANGES = ("clip", "abs", "rescale", "signed", "gain", "raw")
+BORDERS = ("zero", "edge", "reflect", "symmetric", "wrap")
+COMBINES = ("none", "magnitude", "max", "absmax", "sum", "mean")
+
+
+class PairType(click.ParamType):
+    """One whole number, or two joined by a comma: rows, columns."""
+
+    name = "N|N,M"
+
+    def __init__(self, least: int, most: int = 4096, words: tuple[str, ...] = ()):
+        self.least, self.most, self.words = least, most, words
+        self.name = "|".join(["N", "N,M", *words])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple) or value in self.words:
+            return value
+        parts = str(value).replace("x", ",").split(",")
+        try:
+            numbers = [int(part) for part in parts]
+        except ValueError:
+            numbers = []
+        if len(numbers) not in (1, 2):
+            words = "".join(f", or {word}" for word in self.words)
+            self.fail(f'"{value}": give one whole number or two joined by a comma{words}', param, ctx)
+        if min(numbers) < self.least or max(numbers) > self.most:
+            self.fail(f'"{value}": must be from {self.least} to {self.most}', param, ctx)
+        return (numbers[0], numbers[-1])
+
+
+class FilterType(click.ParamType):
+    """A FILTER, completed by kernel and formula names."""
+
+    name = "FILTER"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from convfilter.catalogue import files
+        from convfilter.formulas import FORMULAS
+
+        names = [name for name in (*files(), *FORMULAS) if name.startswith(incomplete)]
+        return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
+
+
+def layer_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how a FILTER's convolutions are laid: those of pipeline.Settings."""
+    options = [
+        click.option("--then", "then", multiple=True, type=FilterType(), metavar="FILTER",
+                     help="Another filter after the first; may be repeated."),
+        click.option("--pad", type=PairType(0, 4096, ("same", "valid", "cover")), default="same",
+                     help="Pixels added around the picture before each convolution. [default: same]"),
+        click.option("--border", type=click.Choice(BORDERS), default="zero", show_default=True,
+                     help="What the added pixels hold."),
+        click.option("--strides", type=PairType(1), default=(1, 1), help="Step between windows."),
+        click.option("--dilation", type=PairType(1), default=(1, 1),
+                     help="Step between the pixels a kernel looks at. [default: 1]"),
+        click.option("--activation", metavar="NAME", help="A Keras activation, or abs."),
+        click.option("--bias", type=float, help="Added to each result, a fraction of full scale."),
+        click.option("--combine", type=click.Choice(COMBINES),
+                     help="How a bank's filters become one picture; default: the kernel's."),
+        click.option("--pool", type=PairType(1), help="Pool after the last layer."),
+        click.option("--pool-mode", type=click.Choice(("max", "average")), default="max", show_default=True),
+        click.option("--values", type=click.Choice(("stored", "unit")),
+                     help="Pixels as stored (0–255, 0–65535) or scaled to 0–1."),
+        click.option("--data-format", type=click.Choice(("channels_last", "channels_first"))),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def settings(options: dict[str, Any]) -> dict[str, Any]:
+    """Those of a command's options that pipeline.Settings takes, checked."""
+    from convfilter.errors import FilterError
+    from convfilter.kernel import Activation
+
+    names = ("pad", "border", "strides", "dilation", "activation", "bias", "combine", "pool", "pool_mode",
+             "values", "data_format")  # fmt: skip
+    name, bias = options["activation"], options["bias"]
+    known = Activation.__args__  # type: ignore[attr-defined]
+    if name is not None and name not in known:
+        import difflib
+
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(known)}"
+        raise FilterError(f'no activation "{name}"; {hint}')
+    if bias is not None and not -1e6 <= bias <= 1e6:
+        raise FilterError(f"--bias {bias}: must be a finite fraction of full scale, such as 0.5")
+    return {key: options[key] for key in names}

@@ -1,0 +1,127 @@
+"""Which picture goes where: settled and checked before any work."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from convfilter.errors import FilterError, PictureError
+from convfilter.picture import Format, extension_format, format_named, format_of
+
+STREAM = "-"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture: where it comes from and where its result goes; "-" is stdin or stdout."""
+
+    source: str
+    target: str
+    format: Format
+
+    def targets(self, pages: int) -> list[str]:
+        """The files written: one, or `name-01.png`, … where the format holds one filter's result each."""
+        if pages == 1 or self.format.pages:
+            return [self.target]
+        if self.target == STREAM:
+            raise FilterError(
+                f"{pages} filters give {pages} pictures, stdout takes one; "
+                "use --combine, or --format tiff or npy"
+            )
+        path = Path(self.target)
+        digits = max(2, len(str(pages)))
+        return [str(path.with_stem(f"{path.stem}-{page:0{digits}d}")) for page in range(1, pages + 1)]
+
+
+def plan(
+    inputs: Sequence[str], output: str, *, recursive: bool, format_name: str | None, pages: int
+) -> list[Job]:
+    """The jobs for the inputs, sorted as given; folders give their pictures, subfolders kept.
+
+    Raises FilterError for a missing extension, a folder without `recursive`, two results of one name,
+    or a result that would overwrite another's input. PictureError for an input folder that can't be read.
+    """
+    chosen = format_named(format_name) if format_name else None
+    into_folder = output != STREAM and (
+        len(inputs) > 1 or Path(inputs[0]).is_dir() or Path(output).is_dir() or output.endswith(os.sep)
+    )
+    if output == STREAM and (len(inputs) > 1 or Path(inputs[0]).is_dir()):
+        raise FilterError("stdout takes one picture; give a folder as OUTPUT")
+    if not into_folder:
+        form = chosen or (format_named("png") if output == STREAM else format_of(output))
+        jobs = [Job(inputs[0], output, _writable(form))]
+    else:
+        if Path(output).exists() and not Path(output).is_dir():
+            raise FilterError(f"{output}: several pictures need a folder as OUTPUT, this is a file")
+        jobs = [
+            _job_into(source, relative, Path(output), chosen)
+            for source, relative in _sources(inputs, Path(output), recursive)
+        ]
+        if not jobs:
+            raise FilterError(f"{inputs[0]}: no pictures in this folder; see the README for the formats")
+    _check_collisions(jobs, pages)
+    return jobs
+
+
+def _writable(form: Format) -> Format:
+    if not form.writable:
+        raise FilterError(f"{form.name} is only read; write png, tiff, jpeg, webp, bmp, pgm, ppm or npy")
+    return form
+
+
+def _sources(inputs: Sequence[str], output: Path, recursive: bool) -> Iterator[tuple[str, Path]]:
+    """Each picture and its path relative to what was given; a folder's own output folder is left out."""
+    for given in inputs:
+        path = Path(given)
+        if not path.is_dir():
+            yield given, Path(path.name if given != STREAM else "stdin.png")
+            continue
+        if not recursive:
+            raise FilterError(f"{given} is a folder; add --recursive")
+        for picture in _walk(path, output):
+            yield str(picture), picture.relative_to(path)
+
+
+def _walk(folder: Path, output: Path) -> Iterator[Path]:
+    def fail(error: OSError) -> None:
+        raise PictureError(f"{error.filename}: {error.strerror}; mend the folder's permissions") from error
+
+    inside = output.resolve() if output.resolve() != folder.resolve() else None
+    for root, folders, names in os.walk(folder, onerror=fail):
+        folders[:] = sorted(name for name in folders if Path(root, name).resolve() != inside)
+        for name in sorted(names):
+            if extension_format(name) and not name.startswith("."):
+                yield Path(root, name)
+
+
+def _job_into(source: str, relative: Path, output: Path, chosen: Format | None) -> Job:
+    if chosen is None:
+        own = extension_format(relative)
+        if own is None or not own.writable:
+            raise FilterError(f"{source}: can't tell what to write; use --format png, or another")
+        return Job(source, str(output / relative), own)
+    keeps = relative.suffix.lower() in chosen.extensions
+    return Job(
+        source,
+        str(output / (relative if keeps else relative.with_suffix(chosen.extensions[0]))),
+        _writable(chosen),
+    )
+
+
+def _check_collisions(jobs: Sequence[Job], pages: int) -> None:
+    owners: dict[str, str] = {}
+    sources = {os.path.abspath(job.source): job.source for job in jobs if job.source != STREAM}
+    for job in jobs:
+        for target in job.targets(pages):
+            if target == STREAM:
+                continue
+            place = os.path.abspath(target)
+            if place in owners:
+                raise FilterError(
+                    f"{owners[place]} and {job.source} would both become {target}; "
+                    "give them one by one, or another --format"
+                )
+            owners[place] = job.source
+            other = sources.get(place, job.source)
+            if other != job.source:
+                raise FilterError(f"{target}, made from {job.source}, would overwrite the input {other}")
