@@ -46,7 +46,7 @@ def dog(sigma: float = 1.0, ratio: float = 1.6, size: int | None = None) -> Kern
     sigma and size in pixels; size is 2·ceil(3·σ·ratio) + 1 unless given.
     """
     _check(sigma=sigma, ratio=ratio, size=size)
-    side = _side(size, 3 * sigma, least=3)
+    side = _side(size, 3 * sigma * ratio, least=3)
     weights = _bell(sigma, side) - _bell(sigma * ratio, side)
     return _kernel("dog", weights, sigma=sigma, ratio=ratio, size=side)
 
