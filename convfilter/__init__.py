@@ -13,7 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from convfilter.apply import apply
+    from convfilter.filtering import apply
     from convfilter.catalogue import load_kernel
     from convfilter.errors import BackendError, ConvfilterError, FilterError, PictureError
     from convfilter.filters import load, make_pipeline
@@ -30,7 +30,7 @@ _HOME = {
     "Kernel": "kernel",
     "PictureError": "errors",
     "Pipeline": "pipeline",
-    "apply": "apply",
+    "apply": "filtering",
     "build": "model",
     "load": "filters",
     "load_kernel": "catalogue",

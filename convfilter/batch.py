@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from convfilter.apply import Engine, Look, filter_picture
+from convfilter.filtering import Engine, Look, filter_picture
 from convfilter.errors import BackendError, ConvfilterError, FilterError, PictureError
 from convfilter.files import atomic_write
 from convfilter.image import read

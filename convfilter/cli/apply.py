@@ -7,7 +7,7 @@ import click
 from convfilter.cli.options import RANGES, FilterType, layer_options, settings
 
 if TYPE_CHECKING:
-    from convfilter.apply import Engine
+    from convfilter.filtering import Engine
 
 
 @click.command("apply", no_args_is_help=True)
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 @click.option("--max-pixels", type=click.IntRange(1), help="Refuse larger pictures. [default: 89478485]")
 @click.option("--recursive", "-r", is_flag=True, help="Filter the pictures in folders and subfolders.")
 @click.option("--no-clobber", is_flag=True, help="Leave files that exist as they are.")
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N")
+@click.option(
+    "--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where Keras computes."
+)
 @click.option("--backend", metavar="tensorflow|jax|torch", help="Keras' backend; default: KERAS_BACKEND.")
 @click.option("--preview", is_flag=True, help="Show the results in the terminal too.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON a picture on stdout.")
@@ -47,8 +49,7 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     convfilter apply ./mine.json --then relu.json in.png out.png
     convfilter apply laplacian photos/ edges/ --recursive --format png
     """
-    from convfilter.apply import Look
-    from convfilter.batch import Output, run
+    from convfilter.filtering import Look
     from convfilter.cli.progress import Report
     from convfilter.filters import make_pipeline
     from convfilter.picture import DEFAULT_MAX_PIXELS
@@ -68,6 +69,8 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
         format_name=options["format_"],
         pages=pipeline.out_channels,
     )
+    from convfilter.batch import Output, run  # knows Pillow: only now that all is well so far
+
     look = Look(options["color"], options["range_"], options["linear"])
     habits = Output(
         options["quality"], options["max_pixels"] or DEFAULT_MAX_PIXELS, not options["no_clobber"]

@@ -68,10 +68,12 @@ def layer_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--combine", type=click.Choice(COMBINES),
                      help="How a bank's filters become one picture; default: the kernel's."),
         click.option("--pool", type=PairType(1), help="Pool after the last layer."),
-        click.option("--pool-mode", type=click.Choice(("max", "average")), default="max", show_default=True),
+        click.option("--pool-mode", type=click.Choice(("max", "average")), default="max", show_default=True,
+                     help="How a pool becomes a pixel."),
         click.option("--values", type=click.Choice(("stored", "unit")),
                      help="Pixels as stored (0–255, 0–65535) or scaled to 0–1."),
-        click.option("--data-format", type=click.Choice(("channels_last", "channels_first"))),
+        click.option("--data-format", type=click.Choice(("channels_last", "channels_first")),
+                     help="Order of the axes in the network; the results are the same."),
     ]  # fmt: skip
     for option in reversed(options):
         command = option(command)

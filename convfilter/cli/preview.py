@@ -1,4 +1,4 @@
-"""A picture in the terminal: two pixels a character cell, by the upper half block."""
+"""A picture in the terminal: two pixels a character cell by the upper half block, shades without colour."""
 
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 MAX_COLUMNS = 100
+SHADES = " ░▒▓█"
 
 
 def show(picture: Picture, console: "Console | None" = None) -> None:
@@ -23,9 +24,16 @@ def show(picture: Picture, console: "Console | None" = None) -> None:
     segments = []
     for upper, lower in zip(small[::2], small[1::2], strict=True):
         for top, bottom in zip(upper, lower, strict=True):
-            segments.append(Segment("▀", Style.parse(f"rgb({_rgb(top)}) on rgb({_rgb(bottom)})")))
+            if console.color_system is None or console.no_color:
+                segments.append(Segment(_shade(top, bottom)))
+            else:
+                segments.append(Segment("▀", Style.parse(f"rgb({_rgb(top)}) on rgb({_rgb(bottom)})")))
         segments.append(Segment.line())
     console.print(Segments(segments), end="")
+
+
+def _shade(top: np.ndarray, bottom: np.ndarray) -> str:
+    return SHADES[min(int((top.mean() + bottom.mean()) / 512 * len(SHADES)), len(SHADES) - 1)]
 
 
 def _rgb(pixel: np.ndarray) -> str:

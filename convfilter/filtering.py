@@ -12,10 +12,11 @@ from convfilter.filters import make_pipeline
 from convfilter.kernel import Kernel
 from convfilter.picture import Metadata, Picture, full_scale
 from convfilter.pipeline import Pipeline, flat_response, geometry, receptive_fields
-from convfilter.tone import linear_light, srgb, to_dtype, to_range
+from convfilter.tone import RANGES, linear_light, srgb, to_dtype, to_range
 
 Engine = Callable[[Pipeline, np.ndarray, float], np.ndarray]
 REC_601 = np.array([0.299, 0.587, 0.114], np.float32)
+COLORS = ("gray", "each", "luma")
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,19 @@ class Look:
     """How pixels enter and leave a pipeline.
 
     color: "gray", "each" (every channel by itself) or "luma" (brightness only). range: as in
-    tone.to_range, or "raw"; None takes the pipeline's own, or "raw" from float to float.
+    tone.to_range, or "raw"; None takes the pipeline's own, or "raw" from float to float. Raises FilterError
+    for any other word.
     """
 
     color: str = "gray"
     range: str | None = None
     linear: bool = False
+
+    def __post_init__(self) -> None:
+        if self.color not in COLORS:
+            raise FilterError(f'no color "{self.color}"; choose one of {", ".join(COLORS)}')
+        if self.range is not None and self.range not in RANGES:
+            raise FilterError(f'no range "{self.range}"; choose one of {", ".join(RANGES)}')
 
 
 def apply(
@@ -44,8 +52,8 @@ def apply(
     """Filter an array as `convfilter apply` filters a picture.
 
     array: (H, W) or (H, W, C), uint8, uint16 or float32; channels are filtered one by one unless the
-    filter takes C channels. Returns (H', W') or (H', W', C) of the same dtype, a last axis of N for N
-    filters that are not combined; float32 for range="raw". filters: a name, a path, a formula, a Kernel,
+    filter takes C channels; (H, W, 1) is taken as (H, W). Returns (H', W') or (H', W', C) of the same
+    dtype, a last axis of N for N filters that are not combined; float32 for range="raw". filters: a name, a path, a formula, a Kernel,
     a Pipeline, or a list of them in a row. settings: those of pipeline.Settings (border, strides, …).
     Raises FilterError, BackendError or PictureError.
 
@@ -61,11 +69,13 @@ def apply(
         raise FilterError(
             f"an array of {array.dtype} {array.shape}: give (H, W) or (H, W, C) of uint8, uint16 or float32"
         )
-    if color == "gray" and array.ndim == 3 and array.shape[2] == 3:
-        array = to_dtype(array @ REC_601, array.dtype) if array.dtype.kind == "u" else array @ REC_601
     pipeline = make_pipeline(filters, **settings)
     look = Look(color, range, linear)
-    dtype = np.dtype(np.float32) if range == "raw" else array.dtype
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    if color == "gray" and array.ndim == 3 and array.shape[2] == 3 and pipeline.in_channels == 1:
+        array = to_dtype(array @ REC_601, array.dtype) if array.dtype.kind == "u" else array @ REC_601
+    dtype = np.dtype(np.float32) if (range or pipeline.range) == "raw" else array.dtype
 
     def engine(pipeline: Pipeline, batch: np.ndarray, full: float) -> np.ndarray:
         return keras.run(pipeline, batch, full, device)
@@ -81,9 +91,11 @@ def filter_picture(
 
     Raises FilterError where the channels or the size don't fit.
     """
-    how = look.range or _default_range(pipeline, picture, dtype)
+    how = look.range or _default_range(pipeline, picture, look, dtype)
     if how == "raw" and look.color == "luma":
         raise FilterError("--range raw writes results, not colours; use --color gray or each")
+    if how == "raw" and dtype.kind != "f":
+        raise FilterError(f"{pipeline.name} asks for range raw, which needs floats; choose another --range")
     full = 1.0 if pipeline.values == "unit" else picture.full_scale
     planes = _planes(pipeline, picture, look)
     entering = _scaled(planes, full / picture.full_scale)
@@ -99,9 +111,11 @@ def filter_picture(
     return pages
 
 
-def _default_range(pipeline: Pipeline, picture: Picture, dtype: np.dtype) -> str:
-    """Floats that stay floats are not clipped: their full scale is only a convention."""
-    return "raw" if picture.pixels.dtype.kind == dtype.kind == "f" else pipeline.range
+def _default_range(pipeline: Pipeline, picture: Picture, look: Look, dtype: np.dtype) -> str:
+    """Floats that stay floats are not clipped, their full scale being only a convention; except on the
+    way back from luma or linear light, where it has a meaning."""
+    floats = picture.pixels.dtype.kind == dtype.kind == "f"
+    return "raw" if floats and look.color != "luma" and not look.linear else pipeline.range
 
 
 def _planes(pipeline: Pipeline, picture: Picture, look: Look) -> np.ndarray:
@@ -109,12 +123,16 @@ def _planes(pipeline: Pipeline, picture: Picture, look: Look) -> np.ndarray:
     pixels, wanted = picture.pixels, pipeline.in_channels
     have = 1 if pixels.ndim == 2 else pixels.shape[2]
     if wanted != 1:
+        if look.color == "luma":
+            raise FilterError(f"{pipeline.name} takes {wanted} channels, luma is one; use --color each")
         if have != wanted:
             raise FilterError(
                 f"{pipeline.name} takes {wanted} channels, the picture has {have}; use a filter of {have}"
             )
         return pixels[None].astype(np.float32)
-    if look.color == "luma" and have == 3:
+    if look.color == "luma" and have != 1:
+        if have != 3:
+            raise FilterError(f"a picture of {have} channels has no luma; use --color each")
         return (pixels @ REC_601)[None, :, :, None]
     return np.moveaxis(pixels.reshape(*pixels.shape[:2], have), 2, 0)[..., None].astype(np.float32)
 
@@ -124,8 +142,8 @@ def _scaled(values: np.ndarray, factor: float) -> np.ndarray:
 
 
 def _unit_alpha(picture: Picture) -> np.ndarray | None:
-    """(1, H, W, 1) in 0–1."""
-    if picture.alpha is None:
+    """(1, H, W, 1) in 0–1; None where nothing is translucent."""
+    if picture.alpha is None or (picture.alpha == picture.full_scale).all():
         return None
     return (picture.alpha / np.float32(picture.full_scale)).astype(np.float32)[None, :, :, None]
 

@@ -1,0 +1,82 @@
+"""Shared fixtures: a real photograph as a file, and the command line run in this process."""
+
+import io
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _own_config_folder(tmp_path_factory, monkeypatch):
+    """No test sees the kernels or settings of whoever runs it."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.delenv("CONVFILTER_KERNELS", raising=False)
+
+
+@pytest.fixture(scope="session")
+def camera() -> np.ndarray:
+    """scikit-image's camera man, (512, 512) uint8."""
+    import skimage.data
+
+    return skimage.data.camera()
+
+
+@pytest.fixture
+def photo(tmp_path, camera) -> Path:
+    """A part of the camera man as a PNG, 160×200."""
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.ascontiguousarray(camera[60:220, 150:350])).save(path)
+    return path
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def convfilter(capfd, tmp_path, monkeypatch):
+    """Run the command line in this process, in tmp_path: convfilter("apply", "sobel", a, b) → Result."""
+    from convfilter.cli import console, run
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*args) -> Result:
+        console.out.cache_clear()
+        console.err.cache_clear()
+        capfd.readouterr()
+        code = run([str(arg) for arg in args])
+        out, err = capfd.readouterr()
+        return Result(code, out, err)
+
+    return call
+
+
+@pytest.fixture
+def process(tmp_path):
+    """Run the command line as a process of its own: process("--help") → CompletedProcess of bytes."""
+
+    def call(*args, stdin: bytes = b"", **env: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "convfilter", *map(str, args)]
+        return subprocess.run(
+            command, input=stdin, capture_output=True, cwd=tmp_path, env={**os.environ, **env}, timeout=120
+        )
+
+    return call
+
+
+def png(array: np.ndarray) -> bytes:
+    """The bytes of a PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,518 @@
+"""The command line: what it writes, says and exits with. Pictures are reopened and their pixels checked."""
+
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from scipy import ndimage
+
+ROOT = Path(__file__).parent.parent
+SOBEL_X = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], float)
+
+
+def opened(path) -> np.ndarray:
+    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+
+
+def magnitude(gray: np.ndarray) -> np.ndarray:
+    """OpenCV's Sobel magnitude with a zero border."""
+    border = {"borderType": cv2.BORDER_CONSTANT}
+    x = cv2.Sobel(gray, cv2.CV_64F, 1, 0, **border)
+    y = cv2.Sobel(gray, cv2.CV_64F, 0, 1, **border)
+    return np.hypot(x, y)
+
+
+# --- what it writes ---------------------------------------------------------------------------------
+
+
+def test_sobel_is_opencvs_magnitude(convfilter, photo):
+    """`apply sobel` gives OpenCV's gradient magnitude, clipped and rounded, to one count."""
+    assert convfilter("apply", "sobel", photo, "out.png").code == 0
+    expected = np.clip(np.rint(magnitude(opened(photo))), 0, 255)
+    assert np.abs(opened("out.png").astype(int) - expected).max() <= 1
+
+
+def test_a_kernel_file_is_applied(convfilter, photo, tmp_path):
+    """A minimal JSON file filters like SciPy's correlate; raw results keep their sign in .npy and TIFF."""
+    Path("mine.json").write_text('{"weights": [[1, 2, 0], [0, -3, 0], [5, 0, -7]]}')
+    for name, load in {"out.npy": np.load, "out.tiff": tifffile.imread}.items():
+        assert convfilter("apply", "./mine.json", photo, name, "--range", "raw").code == 0
+        expected = ndimage.correlate(
+            opened(photo).astype(float), np.array([[1, 2, 0], [0, -3, 0], [5, 0, -7.0]]), mode="constant"
+        )
+        assert load(name).dtype == np.float32
+        assert np.array_equal(load(name), expected)
+
+
+def test_options_reach_every_layer(convfilter, photo):
+    """Two filters, border, strides, pool: the same as SciPy step by step."""
+    done = convfilter("apply", "sobel-x", "--then", "box-3", "--border", "edge", "--strides", "2,1",
+                      "--pool", "2", "--pool-mode", "average", "--range", "raw", photo, "out.npy")  # fmt: skip
+    assert done.code == 0, done.err
+    step = ndimage.correlate(opened(photo).astype(float), SOBEL_X, mode="nearest")[::2]
+    step = ndimage.correlate(step, np.full((3, 3), 1 / 9), mode="nearest")[::2]
+    rows, columns = step.shape[0] // 2, step.shape[1] // 2
+    expected = step[: rows * 2, : columns * 2].reshape(rows, 2, columns, 2).mean((1, 3))
+    np.testing.assert_allclose(np.load("out.npy"), expected, atol=1e-2)
+
+
+def test_a_bank_writes_a_picture_a_filter(convfilter, photo):
+    """laws gives 25 numbered PNGs, 25 pages of TIFF, or 25 planes in .npy, all the same numbers."""
+    for name in ("out.png", "out.tiff", "out.npy"):
+        done = convfilter("apply", "laws", photo, name, "--range", "gain")
+        assert done.code == 0, done.err
+    stack = np.load("out.npy")
+    assert stack.shape == (160, 200, 25)
+    assert np.array_equal(tifffile.imread("out.tiff"), np.moveaxis(stack, 2, 0))
+    for number in range(25):
+        assert np.array_equal(opened(f"out-{number + 1:02d}.png"), stack[..., number])
+    assert len({plane.tobytes() for plane in np.moveaxis(stack, 2, 0)}) == 25
+
+
+def test_sixteen_bits_stay_sixteen(convfilter, camera):
+    """A 16-bit PNG whose low byte matters comes out in 16 bits, equal to SciPy."""
+    gray = camera[:64, :80].astype(np.uint16) * 257 + np.arange(80, dtype=np.uint16)
+    cv2.imwrite("deep.png", gray)
+    assert convfilter("apply", "sobel-y", "deep.png", "out.png", "--range", "abs").code == 0
+    expected = np.abs(ndimage.correlate(gray.astype(float), SOBEL_X.T, mode="constant"))
+    assert opened("out.png").dtype == np.uint16
+    assert np.array_equal(opened("out.png"), np.clip(expected, 0, 65535))
+
+
+def test_each_channel_is_filtered(convfilter):
+    """--color each blurs R, G and B like SciPy does one by one; luma keeps the colour differences."""
+    import skimage.data
+
+    colour = np.ascontiguousarray(skimage.data.astronaut()[:90, 180:290])
+    Image.fromarray(colour).save("colour.png")
+    assert convfilter("apply", "binomial-3", "colour.png", "each.png", "--color", "each").code == 0
+    kernel = np.outer([1, 2, 1], [1, 2, 1]) / 16
+    for channel in range(3):
+        expected = np.rint(ndimage.correlate(colour[..., channel].astype(float), kernel, mode="constant"))
+        assert np.array_equal(np.asarray(Image.open("each.png"))[..., channel], expected)
+    assert convfilter("apply", "sharpen", "colour.png", "luma.png", "--color", "luma").code == 0
+    luma = np.asarray(Image.open("luma.png")).astype(int)
+    inside = (luma > 0).all(2) & (luma < 255).all(2)
+    spread = lambda rgb: rgb[..., 0].astype(int) - rgb[..., 2]  # noqa: E731
+    assert inside.mean() > 0.5
+    assert np.abs(spread(luma) - spread(colour))[inside].max() <= 1
+
+
+def test_stdin_and_stdout(process, photo):
+    """ "-" reads stdin and writes stdout; nothing but the picture is there, nothing at all on stderr."""
+    done = process("apply", "sobel", "-", "-", "--format", "png", stdin=photo.read_bytes())
+    assert done.returncode == 0, done.stderr
+    found = cv2.imdecode(np.frombuffer(done.stdout, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert np.abs(found - np.clip(magnitude(opened(photo)), 0, 255)).max() <= 1
+    assert done.stderr == b""
+
+
+def test_input_may_be_output(convfilter, photo):
+    """A picture filtered onto itself is the filtered picture."""
+    expected = np.clip(np.rint(magnitude(opened(photo))), 0, 255)
+    assert convfilter("apply", "sobel", photo, photo).code == 0
+    assert np.abs(opened(photo).astype(int) - expected).max() <= 1
+
+
+def test_preview_without_colour_uses_shades(convfilter, photo):
+    """Where there is no colour, five shades stand for the brightness, black where the result is black."""
+    out = convfilter("apply", "sobel", photo, "out.png", "--preview").out
+    assert set(out) - set("\n") == set(" ░▒▓█")
+    assert len(out.splitlines()) == 40
+
+
+def test_preview_shows_half_blocks(convfilter, photo, monkeypatch):
+    """--preview prints rows of half blocks on stdout, two pixel rows a line."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    done = convfilter("apply", "sobel", photo, "out.png", "--preview")
+    lines = [line for line in done.out.splitlines() if "▀" in line]
+    assert len(lines) == 40  # 100 columns of a 160×200 picture are 80 rows
+    assert "48;" in done.out  # a background colour: the lower pixel
+
+
+# --- many pictures ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def album(tmp_path, camera) -> Path:
+    """photos/a.png, photos/sub/a.png, photos/sub/deep/b.jpg, a text file, and a broken c.png."""
+    folder = tmp_path / "photos"
+    for name in ("a.png", "sub/a.png", "sub/deep/b.jpg"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        start = len(name) * 9
+        Image.fromarray(np.ascontiguousarray(camera[start : start + 40, :50])).save(folder / name)
+    (folder / "notes.txt").write_text("not a picture")
+    return folder
+
+
+def files_in(folder) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
+
+
+def test_folders_are_kept(convfilter, album):
+    """A folder's pictures go to the same names below OUTPUT; other files are left alone."""
+    done = convfilter("apply", "sobel", album, "out", "--recursive")
+    assert (done.code, done.out) == (0, "")
+    assert files_in("out") == ["a.png", "sub/a.png", "sub/deep/b.jpg"]
+    assert "3 written of 3" in done.err
+    expected = np.clip(magnitude(opened(album / "sub/a.png")), 0, 255)
+    assert np.abs(opened("out/sub/a.png") - expected).max() <= 1
+
+
+def test_format_changes_the_extension(convfilter, album):
+    """--format tiff writes .tiff; a second run with an output folder inside does not filter its results."""
+    for _ in range(2):
+        assert convfilter("apply", "sobel", album, album / "out", "-r", "--format", "tiff").code == 0
+    assert files_in(album / "out") == ["a.tif", "sub/a.tif", "sub/deep/b.tif"]
+
+
+def test_one_failure_does_not_stop_the_rest(convfilter, album):
+    """A broken picture is reported, the others are written, the exit code is 1."""
+    (album / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    done = convfilter("apply", "sobel", album, "out", "-r")
+    assert done.code == 1
+    assert files_in("out") == ["a.png", "sub/a.png", "sub/deep/b.jpg"]
+    assert re.search(r"^Error: .*b\.png: ", done.err, re.M)
+    assert "3 written, 1 failed of 4" in done.err
+
+
+def test_json_lines(convfilter, album):
+    """--json gives one object a picture on stdout, failures included."""
+    (album / "b.png").write_bytes(b"")
+    done = convfilter("apply", "sobel", album, "out", "-r", "--json", "--quiet")
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert [row["status"] for row in rows] == ["written", "failed", "written", "written"]
+    assert rows[0]["size"] == {"height": 40, "width": 50}
+    assert "empty" in rows[1]["error"]
+    assert rows[2]["output"] == ["out/sub/a.png"]
+
+
+def test_quiet_still_says_errors(convfilter, album):
+    """--quiet leaves nothing but errors."""
+    assert convfilter("apply", "sobel", album, "out", "-r", "-q").err == ""
+    (album / "b.png").write_bytes(b"")
+    assert "b.png" in convfilter("apply", "sobel", album, "out", "-r", "-q").err
+
+
+def test_no_clobber(convfilter, album):
+    """--no-clobber leaves what exists, byte for byte, and writes the rest."""
+    Path("out/sub").mkdir(parents=True)
+    Path("out/sub/a.png").write_bytes(b"mine")
+    done = convfilter("apply", "sobel", album, "out", "-r", "--no-clobber")
+    assert done.code == 0
+    assert "2 written, 1 skipped of 3" in done.err
+    assert Path("out/sub/a.png").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["photos/a.png", "photos/sub/a.png", "out"], "would both become"),
+        (["photos", "out", "-r", "--format", "gif"], "only read"),
+        (["photos", "out"], "--recursive"),
+        (["photos/a.png", "photos/sub/a.png", "photos/a.png"], "need a folder"),
+        (["photos/a.png", "photos/sub/a.png", "-"], "stdout takes one"),
+        (["photos/a.png", "-", "--json"], "stdout"),
+        (["photos/a.png", "out.xyz"], "extension"),
+    ],
+)
+def test_clashes_are_told_before_any_work(convfilter, album, arguments, said):
+    """Arguments that can't work are refused with exit 2 and nothing is written."""
+    before = files_in(".")
+    done = convfilter("apply", "sobel", *arguments)
+    assert done.code == 2
+    assert said in done.err
+    assert files_in(".") == before
+
+
+def test_a_result_never_overwrites_another_input(convfilter, photo):
+    """A bank's numbered result that is another input's name is refused."""
+    Path("photo-01.png").write_bytes(photo.read_bytes())
+    done = convfilter("apply", "laws", photo, "photo-01.png", ".")
+    assert done.code == 2
+    assert "overwrite the input" in done.err
+
+
+# --- errors -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"weights": [[1, 2],\n [3]]}', r"bad\.json:2:2: row 2 holds 1 number"),
+        ('{"weights": [[1, 2]\n [3, 4]]}', r"bad\.json:2:2: not JSON"),
+        ('{"weights": []}', r"bad\.json:1:13: weights holds 0"),
+        ('{"weights": [[NaN]]}', r"bad\.json:1:15: NaN"),
+        ('{"weights": [[Infinity]]}', r"bad\.json:1:15: Infinity"),
+        ('{"weights": [[1e999]]}', r"bad\.json:1:15: .* too large"),
+        ('{"weights": [["1"]]}', r"bad\.json:1:15: .* not the text"),
+        ('{"weights": [[true]]}', r"bad\.json:1:15: .* not true"),
+        ('{"weights": [[1]], "weights": [[2]]}', r'bad\.json:1:31: "weights" stands here a second time'),
+        ('{"weights": [[1]], "wieghts": 1}', r'unknown field "wieghts"; did you mean "weights"'),
+        ("[" * 100_000, r"bad\.json:1:33: nested deeper"),
+        ('{"weights": ' + str([[0] * 1100] * 1000) + "}", "weights; at most"),
+        ("", r"bad\.json:1:1: empty file"),
+        ('{"layers": [{"conv": "soble"}]}', r'bad\.json:1:22: no kernel named "soble"; did you mean'),
+        ('{"layers": [{"conv": [[1]], "strides": 0}]}', r"bad\.json:1:40: "),
+        ('{"layers": [{"conv": "laws"}, {"conv": "box-3"}]}', "takes 1 channels but gets 25"),
+    ],
+)
+def test_bad_kernels_exit_2_with_one_line(convfilter, photo, content, said):
+    """A bad file is one line on stderr with its place, exit 2, no output; `kernels check` says the same."""
+    Path("bad.json").write_text(content)
+    done = convfilter("apply", "./bad.json", photo, "out.png")
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 1
+    assert re.search(said, done.err), done.err
+    assert not Path("out.png").exists()
+    checked = convfilter("kernels", "check", "bad.json")
+    assert checked.code == 2
+    assert re.search(said, checked.err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["apply", "soble", "photo.png", "o.png"], "did you mean sobel"),
+        (["apply", "sobel", "photo.png", "o.png", "--strides", "0"], "must be from 1"),
+        (["apply", "sobel", "photo.png", "o.png", "--pool", "300"], "larger than what it gets"),
+        (["apply", "gaussian:sigma=60", "photo.png", "o.png", "--pad", "valid"], "larger than what it gets"),
+        (["apply", "sobel", "photo.png", "o.png", "--activation", "reul"], "did you mean relu"),
+        (["apply", "sobel", "photo.png", "o.png", "--backend", "theano"], "choose one of"),
+        (["apply", "sobel", "photo.png", "o.png", "--device", "tpu"], 'no device "tpu"'),
+        (["apply", "sobel", "photo.png", "o.png", "--device", "gpu:9"], "looked for gpu:9"),
+        (["apply", "sobel", "photo.png", "o.png", "--bordre", "edge"], "No such option"),
+        (["apply", "sobel", "photo.png", "o.jpg", "--range", "raw"], "write tiff or npy"),
+        (["apply", "sobel", "photo.png", "o.png", "--quality", "0"], "not in the range"),
+        (["apply", "gaussian:sigma=2,sgima=3", "photo.png", "o.png"], "sgima"),
+        (["apply", "sobel", "photo.png"], "INPUT and an OUTPUT"),
+        (["apply", "laws", "photo.png", "-"], "stdout takes one"),
+        (["aply", "sobel", "photo.png", "o.png"], "did you mean apply"),
+        (
+            ["apply", str(ROOT / "samples/article.json"), "photo.png", "o.png", "--border", "edge"],
+            "by itself",
+        ),
+        (["kernels", "show", "nothing"], "no kernel named"),
+        (["describe", "sobel", "--size", "ax3"], "whole number"),
+        (["describe", "box-9", "--pad", "valid", "--size", "4"], "larger than what it gets"),
+    ],
+)
+def test_wrong_use_exits_2_with_one_line(convfilter, photo, arguments, said):
+    """Wrong names, options and sizes are one line on stderr, exit 2, and nothing is written."""
+    done = convfilter(*arguments)
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 1
+    assert said in done.err
+    assert files_in(".") == ["photo.png"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "no such file"),
+        (b"", "empty"),
+        (b"GIF89a", "in.png"),
+        (b"\x89PNG\r\n\x1a\n", "in.png"),
+        (b"hello world", "in.png"),
+    ],
+)
+def test_bad_pictures_exit_1_with_one_line(convfilter, content, said):
+    """Missing, empty, truncated and false pictures are one line on stderr, exit 1."""
+    if content is not None:
+        Path("in.png").write_bytes(content)
+    done = convfilter("apply", "sobel", "in.png", "out.png")
+    assert done.code == 1
+    assert len(done.err.splitlines()) == 1
+    assert said in done.err
+    assert not Path("out.png").exists()
+
+
+def test_a_bomb_is_refused(convfilter, photo):
+    """A picture over --max-pixels is refused by its size."""
+    done = convfilter("apply", "sobel", photo, "out.png", "--max-pixels", "1000")
+    assert done.code == 1
+    assert "--max-pixels" in done.err
+
+
+def test_debug_shows_the_traceback(process, tmp_path):
+    """--debug, before or after the command, ends in a traceback; without it there is none."""
+    assert b"Traceback" in process("--debug", "kernels", "show", "nothing").stderr
+    assert b"Traceback" in process("kernels", "show", "nothing", "--debug").stderr
+    assert b"Traceback" not in process("kernels", "show", "nothing").stderr
+
+
+def test_a_full_disk_leaves_the_old_file(convfilter, photo, monkeypatch):
+    """When the disk is full the old file is untouched, no temporary stays, and the exit code is 1."""
+    Path("out.png").write_bytes(b"old")
+
+    def full(number):
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(os, "fsync", full)
+    done = convfilter("apply", "sobel", photo, "out.png")
+    assert done.code == 1
+    assert "No space left" in done.err or "full" in done.err
+    assert Path("out.png").read_bytes() == b"old"
+    assert files_in(".") == ["out.png", "photo.png"]
+
+
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission(convfilter, photo):
+    """A folder that can't be written is one line, exit 1."""
+    Path("locked").mkdir()
+    Path("locked").chmod(stat.S_IRUSR | stat.S_IXUSR)
+    done = convfilter("apply", "sobel", photo, "locked/out.png")
+    assert done.code == 1
+    assert "locked" in done.err
+
+
+def test_interrupt_exits_130_and_leaves_nothing_half(tmp_path, camera):
+    """Ctrl-C in a long batch: exit 130, every file that is there is whole, no temporary."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(400):
+        Image.fromarray(camera).save(folder / f"{number:03d}.png", compress_level=0)
+    command = [sys.executable, "-m", "convfilter", "apply", "sobel", str(folder), str(tmp_path / "out"), "-r"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=tmp_path) as running:
+        for _ in range(600):
+            if (tmp_path / "out").is_dir() and len(files_in(tmp_path / "out")) > 3:
+                break
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert b"Traceback" not in err
+    done = sorted((tmp_path / "out").iterdir())
+    assert 3 < len(done) < 400
+    for path in done:
+        assert path.suffix == ".png"
+        assert opened(path).shape == (512, 512)
+
+
+# --- what is said -----------------------------------------------------------------------------------
+
+
+def test_kernels_list_json(convfilter):
+    """`kernels list --json` is an array of every shipped kernel with the promised fields."""
+    rows = json.loads(convfilter("kernels", "list", "--json").out)
+    shipped = {path.stem for path in (ROOT / "kernels").glob("*.json") if "schema" not in path.name}
+    assert {row["name"] for row in rows} == shipped
+    assert all(set(row) == {"name", "description", "size", "filters", "tags", "source"} for row in rows)
+    assert next(row for row in rows if row["name"] == "laws")["filters"] == 25
+
+
+def test_kernels_list_text(convfilter):
+    """Without --json a line a kernel, and the formulas."""
+    out = convfilter("kernels", "list").out
+    assert re.search(r"^sobel-x +3×3 +1  Sobel derivative", out, re.M)
+    assert "gaussian: sigma=1" in out
+
+
+def test_kernels_show(convfilter):
+    """`kernels show` gives the effective numbers; as text it draws the matrix and says the gain."""
+    facts = json.loads(convfilter("kernels", "show", "sobel", "--json").out)
+    assert np.array(facts["weights"]).shape == (3, 3, 1, 2)
+    assert np.array_equal(np.array(facts["weights"])[:, :, 0, 0], SOBEL_X)
+    assert facts["gain"]["max"] == pytest.approx(20**0.5)
+    assert facts["gain"]["min"] == 0
+    assert facts["rank"] == [1, 1]
+    assert facts["sum"] == 0
+    text = convfilter("kernels", "show", "sobel-x").out
+    assert " -2  0  2" in text
+    assert "-4 … 4" in text
+
+
+def test_kernels_check(convfilter):
+    """Good files are named ok on stdout and notes are told; all of several bad ones are reported."""
+    Path("good.json").write_text('{"weights": [[1, -1]], "divisor": "sum"}')
+    Path("bad.json").write_text("{}")
+    done = convfilter("kernels", "check", "good.json", "bad.json", "missing.json")
+    assert done.code == 2
+    assert re.search(r"^good\.json: ok; .*the sum is 0", done.out)
+    assert [line.split(":")[0] for line in done.err.splitlines()] == ["bad.json", "missing.json"]
+
+
+def test_the_shipped_schemas_are_current(convfilter):
+    """kernels/*.schema.json are what `kernels schema` prints."""
+    for name, option in {"kernel": [], "pipeline": ["--pipeline"]}.items():
+        shipped = (ROOT / "kernels" / f"{name}.schema.json").read_text()
+        assert convfilter("kernels", "schema", *option).out == shipped
+
+
+def test_describe_counts_weights(convfilter):
+    """The article's 729 → 81 → 9."""
+    done = convfilter("describe", "sobel-x", "--pad", "valid", "--strides", "3", "--size", "9x9")
+    assert re.search(r"sobel-x +729 +81 +9 *$", done.out, re.M)
+    rows = json.loads(
+        convfilter("describe", ROOT / "samples/article-pool2.json", "--size", "256x256", "--json").out
+    )["layers"]
+    assert [row["layer"] for row in rows][-1] == "MaxPooling2D"
+    assert rows[-1]["shape"] == [129, 129, 1]
+
+
+def test_info(convfilter):
+    """`info --json` names versions, the backend, devices and folders."""
+    facts = json.loads(convfilter("info", "--json").out)
+    assert facts["backend"] in facts["backends"]
+    assert "cpu:0" in facts["devices"]
+    assert facts["packages"]["keras"].startswith("3.")
+    assert "backends" in convfilter("info").out
+
+
+def test_no_color(process, photo):
+    """FORCE_COLOR colours the matrix, NO_COLOR wins over nothing being said: no escape codes."""
+    assert b"\x1b[" in process("kernels", "show", "sobel-x", FORCE_COLOR="1").stdout
+    assert b"\x1b[3" not in process("kernels", "show", "sobel-x", FORCE_COLOR="1", NO_COLOR="1").stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--version"],
+        ["--help"],
+        ["apply", "--help"],
+        ["kernels", "list"],
+        ["kernels", "show", "laws"],
+        ["kernels", "check", str(ROOT / "kernels/sobel.json")],
+        ["describe", "sobel", "--size", "64"],
+        ["apply", "soble", "a.png", "b.png"],
+        ["apply", "sobel", "a.png", "b.xyz"],
+        ["apply", "sobel", "a.png", "b.png", "--pool", "x"],
+    ],
+)
+def test_light_commands_load_nothing_heavy(arguments, tmp_path):
+    """Help, kernel questions and usage errors import no Keras, no backend and no Pillow plug-in."""
+    code = f"""
+import sys
+sys.argv = ["convfilter", *{arguments!r}]
+from convfilter.__main__ import main
+try:
+    main()
+except SystemExit:
+    pass
+heavy = ("keras", "tensorflow", "jax", "torch", "scipy")
+loaded = [n for n in sys.modules if n.split(".")[0] in heavy or (n.startswith("PIL.") and n.endswith("Plugin"))]
+sys.stderr.write("LOADED " + repr(loaded))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stderr.endswith("LOADED []"), done.stderr
+
+
+def test_completion_knows_the_kernels(process):
+    """The shell completion of FILTER offers kernels and formulas."""
+    done = process(COMP_WORDS="convfilter apply sob", COMP_CWORD="2", _CONVFILTER_COMPLETE="bash_complete")
+    names = [line.split(",")[1] for line in done.stdout.decode().split()]
+    assert {"sobel", "sobel-x", "sobel-7-y"} <= set(names)
+    assert all(name.startswith("sob") for name in names)
