@@ -1,0 +1,90 @@
+"""Writing a file whole or not at all."""
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from convfilter.errors import PictureError
+from convfilter.picture import shown
+
+_MENDS = {
+    errno.ENOENT: "its folder does not exist; create it first",
+    errno.ENOTDIR: "part of its path is a file; name another folder",
+    errno.EISDIR: "it is a folder; name a file in it",
+    errno.EACCES: "no permission to write it; change the permissions or write elsewhere",
+    errno.EPERM: "no permission to write it; change the permissions or write elsewhere",
+    errno.EROFS: "the disk is read-only; write elsewhere",
+    errno.ENOSPC: "the disk is full; free some space or write elsewhere",
+    errno.EDQUOT: "the disk quota is used up; free some space or write elsewhere",
+    errno.ENAMETOOLONG: "its name is too long; choose a shorter one",
+    errno.ELOOP: "its symbolic links run in a circle; mend the link",
+}
+_STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")  # even where they lead to a regular file
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """Yield a binary file that becomes `path` when the block ends well; else the old file stays as it was.
+
+    A symbolic link is written through; a device, a pipe or a stream is written directly.
+    Raises PictureError, naming the file and the mend, for every OSError of the way, the block's too.
+    """
+    try:
+        old = _stat(path)
+        if old and stat.S_ISDIR(old.st_mode):
+            raise IsADirectoryError(errno.EISDIR, "is a folder")
+        direct = os.fspath(path).startswith(_STREAMS) or (old and not stat.S_ISREG(old.st_mode))
+        with open(path, "wb") if direct else _replacing(Path(os.path.realpath(path)), old) as file:
+            yield file
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        if isinstance(error, ValueError) and "\0" not in os.fspath(path):
+            raise
+        mend = _MENDS.get(getattr(error, "errno", 0), f"{error}; check the name and the disk")
+        raise PictureError(f"{shown(path)}: can't be written: {mend}") from error
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    """What is at `path` now, links followed; None where nothing is."""
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        return None
+
+
+@contextlib.contextmanager
+def _replacing(target: Path, old: os.stat_result | None) -> Iterator[BinaryIO]:
+    """Yield a hidden file beside `target` that takes its place at the end, with its permissions."""
+    if old and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, "is write-protected")
+    temporary = target.with_name(f".convfilter-{secrets.token_hex(8)}.tmp")
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+    handle = os.open(temporary, flags, 0o600 if old else 0o666)  # umask narrows the 666 of a new file
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if old:
+            os.chmod(temporary, stat.S_IMODE(old.st_mode))
+        os.replace(temporary, target)
+    except BaseException:  # Ctrl-C too
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    if hasattr(os, "O_DIRECTORY"):  # not on Windows; some network disks refuse it, with the file in place
+        with contextlib.suppress(OSError):
+            _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name in `folder` survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

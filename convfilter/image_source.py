@@ -1,0 +1,127 @@
+"""Opening what a picture is read from, and telling by its first bytes what it is; arrays. No Pillow."""
+
+import contextlib
+import io
+import math
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from convfilter.errors import PictureError
+from convfilter.picture import FORMATS, check_size, extension_format, shown
+
+_HEADS = {  # first bytes -> codec
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+    b"BM": "BMP",
+    b"GIF8": "GIF",
+    b"\x93NUMPY": "NPY",
+    **{b"P%c" % kind: "PPM" for kind in b"123456f"},
+}
+HEAD = 16  # bytes that tell the codec
+_BLOCK = 1 << 20  # bytes read at a time from a stream
+_STREAM_SLACK = 64 << 20  # bytes a stream may have beyond 32 a pixel
+
+
+@contextlib.contextmanager
+def opened(source: Path | BinaryIO, label: str, max_pixels: int) -> Iterator[BinaryIO]:
+    """A seekable file; PictureError for what can't be opened or is no regular file."""
+    if not isinstance(source, (str, Path)):
+        yield _stream(source, label, max_pixels)
+        return
+    try:
+        mode = Path(source).stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise PictureError(f"{label}: this is a folder; name a picture in it")
+        if not stat.S_ISREG(mode):  # a pipe without a writer would wait for ever
+            raise PictureError(f"{label}: not a regular file; pipe it to standard input")
+        file = Path(source).open("rb")  # noqa: SIM115  (closed below; errors of reading are not of opening)
+    except FileNotFoundError as error:
+        raise PictureError(f"{label}: no such file; check the name") from error
+    except PermissionError as error:
+        raise PictureError(f"{label}: no permission to read it; change its permissions") from error
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        raise PictureError(f"{label}: can't be opened ({reason(error)}); check the name") from error
+    with file:
+        yield file
+
+
+def _stream(source: BinaryIO, label: str, max_pixels: int) -> BinaryIO:
+    """All of a stream in memory; refused early when no picture, and when longer than any allowed one."""
+    held = io.BytesIO()
+    try:
+        while block := source.read(_BLOCK):
+            held.write(block)
+            if held.tell() > 32 * max_pixels + _STREAM_SLACK:
+                raise PictureError(f"{label}: more bytes than {max_pixels} pixels take; raise --max-pixels")
+            if held.tell() >= HEAD:
+                sniffed(held.getbuffer()[:HEAD].tobytes(), label)
+    except OSError as error:
+        raise PictureError(f"{label}: can't be read ({reason(error)}); check where it comes from") from error
+    held.seek(0)
+    return held
+
+
+def sniffed(head: bytes, label: str) -> str:
+    """What kind of picture begins with these bytes."""
+    if not head:
+        raise PictureError(f"{label}: the file is empty; get a sound copy")
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    codec = next((codec for start, codec in _HEADS.items() if head.startswith(start)), None)
+    if codec is None:
+        known = ", ".join(dict.fromkeys(each.codec for each in FORMATS.values()))
+        raise PictureError(f"{label}: not a picture of a known kind; convert it to one of {known}")
+    return codec
+
+
+def check_extension(path: Path, codec: str, label: str) -> None:
+    """PictureError where the extension belongs to another kind of picture."""
+    named = extension_format(path)
+    if named and named.codec != codec:
+        real = next(each for each in FORMATS.values() if each.codec == codec).extensions[0]
+        raise PictureError(f"{label}: this is a {codec}, not a {named.codec}; rename it to {path.stem}{real}")
+
+
+def reason(error: Exception) -> str:
+    """The first line of what a decoder said, for a message of one line."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    first = (said.splitlines() or [type(error).__name__])[0]
+    return shown(re.sub(r" at 0x[0-9a-f]+", "", first)[:120])  # no addresses of objects
+
+
+def npy_pixels(file: BinaryIO, max_pixels: int, label: str) -> np.ndarray:
+    """The array (H, W) or (H, W, C) of an npy file; its header is judged before any of its data is read."""
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise PictureError(f"{label}: an npy file of version {version}; save it as version 1.0")
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = header(file)
+    if len(shape) not in (2, 3):
+        raise PictureError(f"{label}: an array of shape {shape}; a picture is (H, W) or (H, W, C)")
+    wanted = {"b1": "u1", "u1": "u1", "u2": "u2", "f4": "f4", "f8": "f4"}.get(dtype.str[1:])
+    if wanted is None:
+        raise PictureError(
+            f"{label}: an array of {shown(dtype)}; use uint8, uint16, float32, float64 or bool"
+        )
+    check_size(shape[1], shape[0], max_pixels, label)
+    count = math.prod(shape)
+    start = file.tell()
+    there = file.seek(0, io.SEEK_END) - start
+    if count < 1 or there < count * dtype.itemsize:
+        raise PictureError(f"{label}: {there} bytes of data for a shape of {shape}; get a sound copy")
+    file.seek(start)
+    flat = np.frombuffer(file.read(count * dtype.itemsize), dtype, count)
+    array = flat.reshape(shape, order="F" if fortran else "C")
+    pixels = array.astype(wanted, order="C")  # float64 beyond float32 becomes infinite
+    if dtype.kind == "b":
+        pixels *= 255
+    return pixels[..., 0] if pixels.shape[2:] == (1,) else pixels
