@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from convfilter.errors import FilterError
@@ -45,13 +45,14 @@ def _kernel_files(folder: Path) -> Iterator[Path]:
         raise FilterError(f"{folder}: {error.strerror}; mend CONVFILTER_KERNELS") from error
 
 
-def find(name: str) -> Path:
-    """The file of the kernel `name`. Raises FilterError with the nearest names."""
+def find(name: str, others: Iterable[str] = ()) -> Path:
+    """The file of the kernel `name`. Raises FilterError with the nearest names, `others` among them."""
     known = files()
     if name in known:
         return known[name]
     near = (
-        difflib.get_close_matches(name, known, 3) or [other for other in known if name and name in other][:3]
+        difflib.get_close_matches(name.lower(), [*known, *others], 3)
+        or [other for other in known if name and name in other][:3]
     )
     hint = f"did you mean {' or '.join(near)}?" if near else "see `convfilter kernels list`"
     raise FilterError(f'no kernel named "{name}"; {hint}')

@@ -1,5 +1,6 @@
 """The layer table of a pipeline, and what sharing weights saves; computed without Keras."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,7 +107,10 @@ def _what(layer: Layer) -> str:
 def _parameters(layer: Layer) -> int:
     if not isinstance(layer, Conv):
         return 0
-    return int(layer.weights.size) + (layer.weights.shape[3] if layer.bias.any() else 0)
+    weights = int(layer.weights.size)
+    if layer.strides != (1, 1) and layer.dilation != (1, 1):  # Keras gets the zeros between the weights
+        weights = math.prod((*layer.extent, *layer.weights.shape[2:]))
+    return weights + (layer.weights.shape[3] if layer.bias.any() else 0)
 
 
 def as_json(pipeline: Pipeline, size: Pair | None) -> dict[str, Any]:

@@ -3,7 +3,8 @@
     ConvfilterError
     ├── FilterError      a kernel, a pipeline or an option is wrong   exit 2
     ├── BackendError     no such backend, engine or device here       exit 2
-    └── PictureError     a picture can't be read, filtered or written exit 1
+    ├── PictureError     a picture can't be read, filtered or written exit 1
+    └── DataError        a data set that can't be read                exit 1
 
 A message is one line that names the file, the place and the mend.
 """
@@ -13,6 +14,10 @@ class ConvfilterError(Exception):
     """Base of all errors raised by convfilter; `exit_code` is what the command line exits with."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """One printable line, whatever the names and texts it quotes hold."""
+        return "".join(c if c.isprintable() else "?" for c in super().__str__())
 
 
 class FilterError(ConvfilterError):
@@ -29,3 +34,7 @@ class BackendError(ConvfilterError):
 
 class PictureError(ConvfilterError):
     """A picture that can't be read, filtered or written."""
+
+
+class DataError(ConvfilterError):
+    """A data set that can't be read."""

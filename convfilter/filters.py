@@ -1,9 +1,11 @@
 """FILTER: from what the user typed, or a pipeline file, to a Pipeline."""
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import fields
+from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
@@ -12,23 +14,25 @@ from convfilter.catalogue import find, is_path, load_kernel
 from convfilter.errors import FilterError
 from convfilter.jsonfile import Document, Path_
 from convfilter.kernel import (
-    Activation as ActivationName,
-)
-from convfilter.kernel import (
-    Combine as CombineName,
-)
-from convfilter.kernel import (
+    MAX_BIAS,
+    Bias,
     DataFormat,
     Kernel,
-    Number,
     Range,
     kernel_from_document,
     parse_kernel,
     validate,
 )
+from convfilter.kernel import (
+    Activation as ActivationName,
+)
+from convfilter.kernel import (
+    Combine as CombineName,
+)
 from convfilter.pipeline import (
     Activation,
     Combine,
+    Conv,
     Layer,
     Pad,
     Pipeline,
@@ -68,7 +72,7 @@ class ConvSpec(_Spec):
     strides: Steps = 1
     dilation: Steps = 1
     activation: ActivationName | None = Field(None, description="default: the kernel's own")
-    bias: Number | None = Field(None, description="a fraction of full scale; default: the kernel's own")
+    bias: Bias | None = Field(None, description="a fraction of full scale; default: the kernel's own")
     combine: CombineName | None = Field(None, description="default: the kernel's own")
 
 
@@ -96,6 +100,13 @@ def _kind_of(layer: Any) -> str:
     return "#" + next((key for key in known if isinstance(layer, dict) and key in layer), "conv")
 
 
+_SPECS: dict[str, type[BaseModel]] = {
+    "#pad": PadSpec,
+    "#conv": ConvSpec,
+    "#activation": ActivationSpec,
+    "#combine": CombineSpec,
+    "#pool": PoolSpec,
+}
 LayerSpec = Annotated[
     Annotated[PadSpec, Tag("#pad")]
     | Annotated[ConvSpec, Tag("#conv")]
@@ -115,7 +126,7 @@ class PipelineFile(_Spec):
     name: str | None = Field(None, max_length=100, description="default: the file's name without .json")
     description: str = ""
     source: str = ""
-    layers: Annotated[list[LayerSpec], Field(min_length=1, max_length=200)]
+    layers: Annotated[list[LayerSpec], Field(min_length=1, max_length=200, fail_fast=True)]
     range: Range | None = Field(None, description="default: that of the last kernel")
     values: Literal["stored", "unit"] = Field("stored", description="pixels as stored, or scaled to 0–1")
     data_format: DataFormat = "channels_last"
@@ -128,9 +139,14 @@ def load(text: str | Path) -> Kernel | Pipeline:
     (2, (13, 13))
     """
     text = str(text)
-    if formulas.is_formula(text):
+    if _is_formula(text):
         return formulas.parse_formula(text)
-    return load_file(Path(text) if is_path(text) else find(text))
+    return load_file(Path(text) if is_path(text) else find(text, formulas.FORMULAS))
+
+
+def _is_formula(text: str) -> bool:
+    """Whether it is, or has the colon of, a formula: a misspelt one is told as one."""
+    return formulas.is_formula(text) or (":" in text and not is_path(text))
 
 
 def load_file(path: Path) -> Kernel | Pipeline:
@@ -144,7 +160,8 @@ def load_file(path: Path) -> Kernel | Pipeline:
 def make_pipeline(filters: str | Path | Kernel | Pipeline | Sequence[Any], **settings: Any) -> Pipeline:
     """The Pipeline of one FILTER or several in a row; `settings` as in pipeline.Settings.
 
-    Raises FilterError for a filter that can't be found or read, or a setting that would have no effect.
+    Raises FilterError for a filter that can't be found or read, or a setting that is wrong or would have
+    no effect.
 
     >>> make_pipeline("sobel", border="edge", pool=(2, 2)).layers[-1]
     Pool(size=(2, 2), mode='max')
@@ -152,9 +169,42 @@ def make_pipeline(filters: str | Path | Kernel | Pipeline | Sequence[Any], **set
     listed = list(filters) if isinstance(filters, list | tuple) else [filters]
     parts = [part if isinstance(part, Kernel | Pipeline) else load(str(part)) for part in listed]
     chosen = Settings(**settings)
-    if all(isinstance(part, Pipeline) for part in parts):
+    _check_settings(chosen)
+    if parts and all(isinstance(part, Pipeline) for part in parts):
         _refuse_idle(parts[0].name, chosen)
     return chain(parts, chosen)
+
+
+_WORDS: dict[str, tuple[str, ...]] = {
+    "border": get_args(Border),
+    "activation": get_args(ActivationName),
+    "combine": get_args(CombineName),
+    "pool_mode": ("max", "average"),
+    "values": ("stored", "unit"),
+    "data_format": get_args(DataFormat),
+}
+_PAIRS = {"pad": 0, "strides": 1, "dilation": 1, "pool": 1}  # and their least
+
+
+def _check_settings(settings: Settings) -> None:
+    for name, words in _WORDS.items():
+        value = getattr(settings, name)
+        if value is not None and value not in words:
+            near = difflib.get_close_matches(str(value), words, 1)
+            hint = f'did you mean "{near[0]}"?' if near else f"use {', '.join(words)}"
+            raise FilterError(f"{name} can't be {value!r}; {hint}")
+    for name, least in _PAIRS.items():
+        value = getattr(settings, name)
+        if value is None or (name == "pad" and value in ("same", "valid", "cover")):
+            continue
+        whole = isinstance(value, tuple) and all(isinstance(part, int) for part in value)
+        if not whole or len(value) != 2 or not all(least <= part <= MAX_PAD for part in value):
+            words_too = ", or same, valid or cover" if name == "pad" else ""
+            raise FilterError(
+                f"{name} can't be {value!r}; use two whole numbers from {least} to {MAX_PAD}{words_too}"
+            )
+    if settings.bias is not None and not (isfinite(settings.bias) and abs(settings.bias) <= MAX_BIAS):
+        raise FilterError(f"bias can't be {settings.bias}; use a fraction of full scale, such as 0.5")
 
 
 def _refuse_idle(name: str, settings: Settings) -> None:
@@ -169,7 +219,7 @@ def _refuse_idle(name: str, settings: Settings) -> None:
 
 def read_pipeline(document: Document, path: Path) -> Pipeline:
     """The Pipeline in a JSON document; relative kernel paths are taken from the file's folder."""
-    file = validate(PipelineFile, document.data, document.fail)
+    file = validate(PipelineFile, document.data, document.fail, _SPECS)
     layers: list[Layer] = []
     pending: PadSpec | None = None  # a pad "same" waits for the conv whose size it takes
     last_range: str = "clip"
@@ -181,6 +231,7 @@ def read_pipeline(document: Document, path: Path) -> Pipeline:
             pending = spec
         elif isinstance(spec, ConvSpec):
             kernel = _kernel_of(spec, document, path, place)
+            _check_channels(layers, kernel, lambda m, at=place: document.fail(m, (*at, "conv")))
             layers += _conv_layers(spec, kernel, pending)
             pending, last_range = None, kernel.range
         else:
@@ -193,6 +244,17 @@ def read_pipeline(document: Document, path: Path) -> Pipeline:
         )
     except FilterError as error:
         raise FilterError(f"{path}: {error}") from error
+
+
+def _check_channels(layers: list[Layer], kernel: Kernel, fail: Any) -> None:
+    """Told here, where the file's line is known; Pipeline checks it for all."""
+    before = next((layer for layer in reversed(layers) if isinstance(layer, Conv | Combine)), None)
+    gets = before.weights.shape[3] if isinstance(before, Conv) else 1
+    if before and kernel.channels != gets:
+        fail(
+            f"{kernel.name} takes {kernel.channels} channels but gets {gets}; "
+            "combine the filters before it, or change its weights"
+        )
 
 
 def _conv_layers(spec: ConvSpec, kernel: Kernel, pad: PadSpec | None) -> list[Layer]:
@@ -238,6 +300,6 @@ def _kernel_of(spec: ConvSpec, document: Document, path: Path, place: Path_) -> 
 
 
 def _named_kernel(text: str, folder: Path) -> Kernel:
-    if formulas.is_formula(text):
+    if _is_formula(text):
         return formulas.parse_formula(text)
-    return load_kernel(folder / text if is_path(text) else text)
+    return load_kernel(folder / text if is_path(text) else find(text, formulas.FORMULAS))

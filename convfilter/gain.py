@@ -7,12 +7,11 @@ the vertices of a zonotope in the plane, found by sorting its edges by angle.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Pad, Pipeline
+from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Pad, Pipeline, Pool
 
 MAX_CORNER_TAPS = 12  # up to 2**12 corners are tried one by one for magnitudes of three filters and more
 
@@ -61,6 +60,7 @@ def bounds(pipeline: Pipeline, full_scale: float = 1.0) -> Bounds | None:
     while layers:
         layer = layers.pop(0)
         if isinstance(layer, Pad | CoverPad) and layer.border == "zero":
+            exact = exact and bool((low <= 0).all() and (high >= 0).all())  # a border is not any pixel
             low, high = np.minimum(low, 0), np.maximum(high, 0)
         elif isinstance(layer, Conv):
             following = layers[0] if layers else None
@@ -80,6 +80,8 @@ def bounds(pipeline: Pipeline, full_scale: float = 1.0) -> Bounds | None:
         elif isinstance(layer, Combine):
             low, high = _combine_intervals(layer.how, low, high)
             exact = False
+        elif isinstance(layer, Pool) and layer.size != (1, 1):
+            exact = exact and convs == 0  # neighbouring results of a convolution share pixels
     return Bounds(float(low.min()), float(high.max()), exact)
 
 
@@ -168,20 +170,20 @@ def _corners(weights: np.ndarray, bias: np.ndarray, box: tuple[np.ndarray, np.nd
     tried = np.concatenate([edges, edges.mean(1, keepdims=True)], 1)
     choices = [tried.T > 0, tried.T < 0, np.zeros((1, len(edges)), bool)]
     count, filters = edges.shape
-    if filters == 2:
-        choices.append(_zonotope_vertices(edges))
-    elif count <= MAX_CORNER_TAPS:
+    if filters > 2 and count <= MAX_CORNER_TAPS:
         choices.append((np.arange(2**count)[:, None] >> np.arange(count) & 1).astype(bool))
-    return np.asarray(base + np.concatenate(choices).astype(float) @ edges)
+    points = np.concatenate(choices).astype(float) @ edges
+    if filters == 2:
+        points = np.concatenate([points, _zonotope_vertices(edges)])
+    return np.asarray(base + points)
 
 
 def _zonotope_vertices(edges: np.ndarray) -> np.ndarray:
-    """Which pixels are high at each vertex of the polygon {Σ tᵢ·edgeᵢ : 0 ≤ tᵢ ≤ 1}; (vertices, pixels)."""
-    angles = np.sort(np.arctan2(edges[:, 1], edges[:, 0]) % np.pi)
-    if not len(angles):
-        return np.zeros((0, 0), bool)
-    turns = np.concatenate([angles, angles[:1] + np.pi])
-    middles = np.array([(a + b) / 2 for a, b in pairwise(turns)]) + np.pi / 2
-    normals = np.stack([np.cos(middles), np.sin(middles)])  # one between each two neighbouring edges
-    ahead = edges @ normals > 0
-    return np.concatenate([ahead.T, ~ahead.T])
+    """The vertices (vertices, 2) of the polygon {Σ tᵢ·edgeᵢ : 0 ≤ tᵢ ≤ 1}, whose sides are the edges in the
+    order of their angles, from the lowest vertex up, and again on the opposite side."""
+    x, y = edges[:, 0], edges[:, 1]
+    down = (y < 0) | ((y == 0) & (x < 0))
+    up = np.where(down[:, None], -edges, edges)
+    up = up[np.argsort(np.arctan2(up[:, 1], up[:, 0]))]
+    half = edges[down].sum(0) + np.cumsum(np.concatenate([np.zeros((1, 2)), up]), 0)
+    return np.concatenate([half, edges.sum(0) - half])

@@ -101,7 +101,8 @@ def _netpbm(size: tuple[int, int], bands: int, file: IO[bytes], tile: Any) -> np
         raise ValueError(f"sample outside 0 to {maxval}")
     dtype = np.dtype(np.uint16 if maxval > 255 else np.uint8)
     table = np.rint(np.arange(maxval + 1) * full_scale(dtype) / maxval).astype(dtype)
-    return table[values].reshape((height, width, bands) if bands > 1 else (height, width))
+    pixels: np.ndarray = table[values].reshape((height, width, bands) if bands > 1 else (height, width))
+    return pixels
 
 
 def plain_tiff(file: IO[bytes], max_pixels: int, name: str) -> tuple[np.ndarray, str, dict[int, Any]]:
@@ -151,7 +152,7 @@ def sample_kind(tags: Any) -> str:
 
 def _sample_dtype(tags: Any, name: str) -> np.dtype:
     """The dtype as stored; PictureError for other samples than 8 or 16-bit unsigned and 32-bit floats."""
-    kinds = set(zip(tags.get(BITS, (1,)), tags.get(SAMPLE_FORMAT, (1,)) * _MAX_BANDS, strict=False))
+    kinds: set[Any] = set(zip(tags.get(BITS, (1,)), tags.get(SAMPLE_FORMAT, (1,)) * _MAX_BANDS, strict=False))
     stored = {((8, 1),): "u1", ((16, 1),): "u2", ((32, 3),): "f4"}.get(tuple(kinds))
     if stored is None:
         raise PictureError(

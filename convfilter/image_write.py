@@ -143,7 +143,7 @@ def _write_png16(target: BinaryIO, page: Picture) -> None:
         _chunk(target, b"pHYs", struct.pack(">IIB", *(round(dots / _INCH) for dots in held.dpi), 1))
     if held.exif:
         _chunk(target, b"eXIf", held.exif.removeprefix(b"Exif\0\0"))
-    _chunk(target, b"IDAT", zlib.compress(filtered, 6))
+    _chunk(target, b"IDAT", zlib.compress(filtered.data, 6))
     _chunk(target, b"IEND", b"")
 
 

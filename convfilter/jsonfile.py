@@ -17,7 +17,8 @@ MAX_DEPTH = 32  # the deepest legal file has 9 levels: a pipeline with a five-br
 MAX_DIGITS = 400  # characters in one number; float64 needs at most 25
 
 Path_ = tuple[str | int, ...]
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+# Possessive, and an unclosed string is one token to the end: in one pass, whatever the text.
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[{}\[\],:]|[^\s{}\[\],:"]+')
 
 
 class Document:
@@ -37,15 +38,17 @@ class Document:
         try:
             with path.open("rb") as file:
                 raw = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise FilterError(f"{path}: {error.strerror or error}; give the path of a JSON file") from error
+        except (OSError, ValueError) as error:  # ValueError: a path with a null character, or not Unicode
+            reason = getattr(error, "strerror", None) or error
+            raise FilterError(f"{path}: {reason}; give the path of a JSON file") from error
         if len(raw) > MAX_BYTES:
             raise FilterError(f"{path}: larger than {MAX_BYTES // 2**20} MiB; a kernel file is a few kB")
         try:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            line = raw.count(b"\n", 0, error.start) + 1
-            raise FilterError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8") from error
+            before = error.object[: error.start].decode()
+            line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+            raise FilterError(f"{path}:{line}:{column}: not UTF-8 text; save the file as UTF-8") from error
         return cls(text, str(path))
 
     def fail(self, message: str, path: Path_ = ()) -> NoReturn:

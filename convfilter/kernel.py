@@ -5,8 +5,11 @@ Kernels are stored as correlation kernels, which is what Keras' Conv2D and OpenC
 """
 
 import difflib
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import numpy as np
@@ -19,6 +22,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 MAX_WEIGHTS = 1_048_576
 MAX_SIDE = 1023  # rows or columns of one filter
+MAX_BIAS = 1e6  # of full scale
 
 Activation = Literal[
     "abs", "celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish",
@@ -32,11 +36,13 @@ DataFormat = Literal["channels_last", "channels_first"]
 Layout = Literal["kh,kw,in,out", "out,in,kh,kw"]
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Row = Annotated[list[Number], Field(min_length=1)]
-Matrix = Annotated[list[Row], Field(min_length=1)]
-Bank = Annotated[list[Matrix], Field(min_length=1)]
-Tensor = Annotated[list[Bank], Field(min_length=1)]
+# fail_fast: a file of a million mistakes is told its first one without collecting the others.
+Row = Annotated[list[Number], Field(min_length=1, fail_fast=True)]
+Matrix = Annotated[list[Row], Field(min_length=1, fail_fast=True)]
+Bank = Annotated[list[Matrix], Field(min_length=1, fail_fast=True)]
+Tensor = Annotated[list[Bank], Field(min_length=1, fail_fast=True)]
 Brackets = Annotated[list[Tensor], Field(min_length=1, max_length=1)]
+Bias = Annotated[float, Field(ge=-MAX_BIAS, le=MAX_BIAS, allow_inf_nan=False)]
 
 
 def _depth(value: Any) -> str:
@@ -65,7 +71,7 @@ class KernelFile(BaseModel):
     name: str | None = Field(None, max_length=100, description="default: the file's name without .json")
     description: str = Field("", description="one sentence: what the kernel shows or does")
     source: str = Field("", description="where the numbers come from: author, title, year")
-    tags: list[str] = Field([], description="words to find it by")
+    tags: Annotated[list[str], Field(fail_fast=True)] = Field([], description="words to find it by")
     weights: Weights = Field(
         description="one matrix; a list of matrices (a bank); four levels in the order of `layout`; "
         "or five levels, as in Keras' set_weights"
@@ -74,7 +80,7 @@ class KernelFile(BaseModel):
     divisor: Number | Literal["sum"] = Field(
         1, description='weights are divided by it; "sum" is each filter\'s own sum, or 1 where that is 0'
     )
-    bias: Number | Row = Field(
+    bias: Bias | Annotated[list[Bias], Field(min_length=1, fail_fast=True)] = Field(
         0, description="added to the result, a fraction of full scale; one number, or one per filter"
     )
     flip: bool = Field(
@@ -163,8 +169,13 @@ def parse_kernel(data: Any, name: str, fail: Any) -> Kernel:
         raise
 
 
-def validate(model: type[Model], data: Any, fail: Any) -> Model:
-    """`model` from JSON data, its first mistake told through `fail(message, path)`."""
+def validate(
+    model: type[Model], data: Any, fail: Any, parts: Mapping[str, type[BaseModel]] = MappingProxyType({})
+) -> Model:
+    """`model` from JSON data, its first mistake told through `fail(message, path)`.
+
+    `parts` are the models nested in it, by their union tags: whose fields an unknown one may mean.
+    """
     if not isinstance(data, dict):
         fail(f"expected an object in braces, not {_kind(data)}", ())
     try:
@@ -172,20 +183,35 @@ def validate(model: type[Model], data: Any, fail: Any) -> Model:
     except ValidationError as error:
         errors = error.errors(include_url=False)
         first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-        path = _path_in(data, first["loc"])
-        fail(_explain(first, path, model), path)
+        first = max((e for e in errors if _same_value(e, first, data)), key=lambda e: _fit(e, data))
+        path = _path_in(data, first)
+        tag = next((part for part in reversed(first["loc"]) if part in parts), "")
+        message = _explain(first, path, parts.get(str(tag), model))
+        fail(message, (*path, first["ctx"]["max_length"]) if first["type"] == "too_long" else path)
         raise
 
 
-def _path_in(data: Any, loc: Path_) -> Path_:
+def _same_value(error: Any, other: Any, data: Any) -> bool:
+    """Whether both are about one value or a part of it, seen as different branches of a union."""
+    path = _path_in(data, other)
+    return _path_in(data, error)[: len(path)] == path
+
+
+def _fit(error: Any, data: Any) -> tuple[bool, int]:
+    """How well a union's branch fits what was written: its kind first, then how far it agreed."""
+    wrong_word = error["type"] == "literal_error" and not isinstance(error["input"], str)
+    return error["type"] not in _WANTED and not wrong_word, len(_path_in(data, error))
+
+
+def _path_in(data: Any, error: Any) -> Path_:
     """pydantic's location less its union tags: the keys and indices that lead through `data`."""
     path: list[str | int] = []
-    for part in loc:
+    for part in error["loc"]:
         if (isinstance(data, dict) and part in data) or (isinstance(data, list) and isinstance(part, int)):
-            data = data[part]  # type: ignore[index]
+            data = data[part]
             path.append(part)
-        elif part == loc[-1] and isinstance(data, dict):  # a missing field
-            path.append(part)
+    if error["type"] == "missing":
+        path.append(error["loc"][-1])
     return tuple(path)
 
 
@@ -202,12 +228,26 @@ def _raiser(name: str) -> Any:
     return fail
 
 
+_WANTED = {
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+}
+
+
 def _explain(error: Any, path: Path_, model: type[BaseModel]) -> str:
-    kind, where = error["type"], field_name(path)
+    kind, where = error["type"], field_name(path, _levels(error))
     if kind == "extra_forbidden":
         known = [field.alias or name for name, field in model.model_fields.items()]
         near = difflib.get_close_matches(str(path[-1]), known, 1)
-        return f'unknown field "{path[-1]}"; ' + (f'did you mean "{near[0]}"?' if near else "remove it")
+        return f'unknown field "{str(path[-1])[:40]}"; ' + (
+            f'did you mean "{near[0]}"?' if near else "remove it"
+        )
     if kind == "missing":
         return f'no "{path[-1]}"; add it'
     if kind == "finite_number":
@@ -218,10 +258,11 @@ def _explain(error: Any, path: Path_, model: type[BaseModel]) -> str:
         )
     if kind == "too_long":
         return f"{where} holds more than {error['ctx']['max_length']}; remove the rest"
+    if kind == "float_type" and type(error["input"]) is int:
+        return f"{where} is too large for a number; use a smaller one"
     got = _kind(error.get("input"))
-    if kind.startswith(("float", "int", "list", "string", "bool")):
-        wanted = {"f": "a number", "i": "a whole number", "l": "a list", "s": "text", "b": "true or false"}
-        return f"{where} must be {wanted[kind[0]]}, not {got}"
+    if kind in _WANTED:
+        return f"{where} must be {_WANTED[kind]}, not {got}"
     if kind == "literal_error":
         near = difflib.get_close_matches(str(error["input"]), _choices(error), 1)
         hint = f'; did you mean "{near[0]}"?' if near else ""
@@ -231,19 +272,23 @@ def _explain(error: Any, path: Path_, model: type[BaseModel]) -> str:
 
 
 def _choices(error: Any) -> list[str]:
-    return [word.strip(" '") for word in error["ctx"]["expected"].replace(" or ", ", ").split(",")]
+    return re.findall("'([^']*)'", error["ctx"]["expected"])
 
 
-def field_name(path: Path_) -> str:
-    """`weights, row 2, number 3` for ("weights", 1, 2)."""
-    words = [str(part) for part in path if isinstance(part, str)]
-    numbers = [part + 1 for part in path if isinstance(part, int)]
-    if words == ["weights"] and numbers:
-        names = ["row", "number"] if len(numbers) <= 2 else ["item"] * (len(numbers) - 2) + ["row", "number"]
-        return ", ".join(
-            ["weights", *(f"{name} {number}" for name, number in zip(names, numbers, strict=False))]
-        )
-    return " ".join([".".join(words), *map(str, numbers)]).strip() or "the file"
+def _levels(error: Any) -> int:
+    """How deep the weights are nested: the union tag in the error's location."""
+    tags = (str(part)[1:] for part in error["loc"] if str(part).startswith("#"))
+    return next((int(tag) for tag in tags if tag.isdecimal()), 2)
+
+
+def field_name(path: Path_, levels: int = 2) -> str:
+    """`weights, row 2, number 3` for ("weights", 1, 2); `layers 3 strides` for ("layers", 2, "strides")."""
+    if path[:1] == ("weights",) and len(path) > 1:
+        numbers = [part + 1 for part in path if isinstance(part, int)]
+        names = ["item"] * (levels - 2) + ["row", "number"]
+        words = (f"{name} {number}" for name, number in zip(names, numbers, strict=False))
+        return ", ".join(["weights", *words])
+    return " ".join(str(part + 1 if isinstance(part, int) else part) for part in path) or "the file"
 
 
 def _kind(value: Any) -> str:
@@ -263,6 +308,8 @@ def _effective(file: KernelFile, name: str) -> Kernel:
     kh, kw, _, filters = weights.shape
     anchor = _anchor(file.anchor, (kh, kw))
     weights, notes = _divide(weights, file.divisor)
+    if len(_too_large(weights)):
+        raise _Wrong("divisor makes a weight too large for 32-bit floats; use a larger one", "divisor")
     if file.flip:
         weights = weights[::-1, ::-1]
         anchor = (kh - 1 - anchor[0], kw - 1 - anchor[1])
@@ -293,6 +340,8 @@ def _arrange(file: KernelFile) -> np.ndarray:
     """The file's numbers as (kh, kw, in, out)."""
     _check_shape(file.weights, ("weights",))
     array = np.array(file.weights, dtype=np.float64)
+    for place in _too_large(array)[:1]:
+        raise _Wrong("a weight too large for 32-bit floats; use smaller numbers", "weights", *map(int, place))
     if array.size > MAX_WEIGHTS:
         raise _Wrong(f"{array.size:,} weights; at most {MAX_WEIGHTS:,} are allowed", "weights")
     if array.ndim == 5:
@@ -305,10 +354,13 @@ def _arrange(file: KernelFile) -> np.ndarray:
         array = array.transpose(2, 3, 1, 0)
     if max(array.shape[:2]) > MAX_SIDE:
         raise _Wrong(f"a filter of {array.shape[0]}×{array.shape[1]}; at most {MAX_SIDE} a side", "weights")
-    with np.errstate(over="ignore"):
-        if not np.isfinite(array.astype(np.float32)).all():
-            raise _Wrong("a weight too large for 32-bit floats; use smaller numbers", "weights")
     return array
+
+
+def _too_large(weights: np.ndarray) -> np.ndarray:
+    """Where the weights, (axes, found), are too large for 32-bit floats."""
+    with np.errstate(over="ignore"):
+        return np.argwhere(~np.isfinite(weights.astype(np.float32)))
 
 
 def _check_shape(value: Any, path: tuple[Any, ...]) -> tuple[int, ...]:
@@ -345,7 +397,8 @@ def _divide(weights: np.ndarray, divisor: float | Literal["sum"]) -> tuple[np.nd
     if divisor != "sum":
         if divisor == 0:
             raise _Wrong('divisor is 0; use another number, or "sum"', "divisor")
-        return weights / divisor, ()
+        with np.errstate(over="ignore"):  # told by the caller
+            return weights / divisor, ()
     sums = weights.sum(axis=(0, 1, 2))
     zero = np.abs(sums) <= 1e-12 * np.abs(weights).sum(axis=(0, 1, 2))
     notes = ('divisor "sum": the sum is 0, so 1 is used',) if zero.any() else ()

@@ -154,6 +154,8 @@ def chain(parts: Iterable[Kernel | Pipeline], settings: Settings = Settings()) -
     ['Pad', 'Conv']
     """
     parts = tuple(parts)
+    if not parts:
+        raise FilterError("no filter; give at least one")
     layers: list[Layer] = []
     for part in parts:
         layers += part.layers if isinstance(part, Pipeline) else kernel_layers(part, settings)
@@ -172,7 +174,7 @@ def chain(parts: Iterable[Kernel | Pipeline], settings: Settings = Settings()) -
 
 def kernel_layers(kernel: Kernel, settings: Settings) -> list[Layer]:
     """[Pad], Conv, [Combine] of one kernel."""
-    bias = kernel.bias if settings.bias is None else np.full(kernel.filters, settings.bias)
+    bias = kernel.bias if settings.bias is None else np.full(kernel.filters, settings.bias, np.float64)
     conv = Conv(
         name=kernel.name,
         weights=kernel.weights,
@@ -312,7 +314,8 @@ def geometry(pipeline: Pipeline) -> Pipeline:
             layers.append(replace(layer, mode="average"))
         elif not isinstance(layer, Activation | Combine):
             layers.append(layer)
-    return replace(pipeline, layers=tuple(layers), values="stored", data_format="channels_last")
+    unmoved = [Pad(0, 0, 0, 0)]
+    return replace(pipeline, layers=tuple(layers or unmoved), values="stored", data_format="channels_last")
 
 
 def flat_response(pipeline: Pipeline) -> np.ndarray | None:
@@ -326,6 +329,8 @@ def flat_response(pipeline: Pipeline) -> np.ndarray | None:
             response = response @ layer.weights.sum((0, 1))
         elif isinstance(layer, Combine) and layer.how in ("sum", "mean"):
             response = np.array([response.sum() if layer.how == "sum" else response.mean()])
+        elif isinstance(layer, Activation) and layer.function == "linear":
+            continue
         elif isinstance(layer, Activation | Combine) or (isinstance(layer, Pool) and layer.mode == "max"):
             return None
     return response
