@@ -13,9 +13,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from convfilter.filtering import apply
     from convfilter.catalogue import load_kernel
     from convfilter.errors import BackendError, ConvfilterError, FilterError, PictureError
+    from convfilter.filtering import apply
     from convfilter.filters import load, make_pipeline
     from convfilter.kernel import Kernel, make_kernel
     from convfilter.model import build

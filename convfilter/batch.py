@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from convfilter.filtering import Engine, Look, filter_picture
 from convfilter.errors import BackendError, ConvfilterError, FilterError, PictureError
 from convfilter.files import atomic_write
+from convfilter.filtering import Engine, Look, filter_picture
 from convfilter.image import read
 from convfilter.image_write import write
 from convfilter.picture import DEFAULT_MAX_PIXELS, Format, Picture

@@ -53,9 +53,9 @@ def apply(
 
     array: (H, W) or (H, W, C), uint8, uint16 or float32; channels are filtered one by one unless the
     filter takes C channels; (H, W, 1) is taken as (H, W). Returns (H', W') or (H', W', C) of the same
-    dtype, a last axis of N for N filters that are not combined; float32 for range="raw". filters: a name, a path, a formula, a Kernel,
-    a Pipeline, or a list of them in a row. settings: those of pipeline.Settings (border, strides, …).
-    Raises FilterError, BackendError or PictureError.
+    dtype, a last axis of N for N filters that are not combined; float32 for range="raw". filters: a name,
+    a path, a formula, a Kernel, a Pipeline, or a list of them in a row. settings: those of
+    pipeline.Settings (border, strides, …). Raises FilterError, BackendError or PictureError.
 
     >>> apply("sobel-x", np.eye(4, dtype="uint8"), range="raw")[1].tolist()
     [1.0, 0.0, 0.0, 1.0]

@@ -27,7 +27,8 @@ def choose_backend(name: str) -> None:
     if name not in BACKENDS:
         raise BackendError(f'no backend "{name}"; choose one of {", ".join(BACKENDS)}')
     if name not in installed_backends():
-        raise BackendError(f"the backend {name} is not installed; pip install 'convfilter[{name}]'")
+        package = name if name == "tensorflow" else f"'convfilter[{name}]'"
+        raise BackendError(f"the backend {name} is not installed; pip install {package}")
     keras = sys.modules.get("keras")
     if keras is not None and keras.config.backend() != name:
         raise BackendError(

@@ -49,8 +49,8 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     convfilter apply ./mine.json --then relu.json in.png out.png
     convfilter apply laplacian photos/ edges/ --recursive --format png
     """
-    from convfilter.filtering import Look
     from convfilter.cli.progress import Report
+    from convfilter.filtering import Look
     from convfilter.filters import make_pipeline
     from convfilter.picture import DEFAULT_MAX_PIXELS
     from convfilter.plan import plan

@@ -92,7 +92,7 @@ def _exact_floats() -> None:
 
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False
-    else:
+    elif backend == "jax":
         import jax
 
         jax.config.update("jax_default_matmul_precision", "highest")
