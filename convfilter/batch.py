@@ -72,7 +72,7 @@ def run(
                 continue
             picture = _read(job.source, pipeline, look, output)
             engine = engine or load_engine()
-            dtype = choose_dtype(job.format, picture, look)
+            dtype = choose_dtype(job.format, picture, look.range or pipeline.range)
             pages = filter_picture(pipeline, picture, look, dtype, engine)
             _write(pages, targets, job.format, output)
         except BackendError:  # no picture will fare better
@@ -86,9 +86,9 @@ def run(
             yield Done(job.source, tuple(targets), "written", (rows, columns), seconds, None, tuple(pages))
 
 
-def choose_dtype(form: Format, picture: Picture, look: Look) -> np.dtype:
-    """What is written: the input's own depth where the format holds it, else the next lower one."""
-    if look.range == "raw":
+def choose_dtype(form: Format, picture: Picture, how: str) -> np.dtype:
+    """Floats for the range "raw", else the input's own depth or the next the format holds."""
+    if how == "raw":
         if "float32" not in form.dtypes:
             raise FilterError(f"--range raw needs floats, which {form.name} can't hold; write tiff or npy")
         return np.dtype(np.float32)

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from convfilter.geometry import receptive_fields, settle, sizes
 from convfilter.pipeline import (
     Activation,
     Combine,
@@ -15,9 +16,6 @@ from convfilter.pipeline import (
     Pipeline,
     Pool,
     channels,
-    receptive_fields,
-    settle,
-    sizes,
 )
 
 

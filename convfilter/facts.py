@@ -71,6 +71,7 @@ def effective(kernel: Kernel) -> dict[str, Any]:
         "activation": kernel.activation,
         "combine": kernel.combine,
         "range": kernel.range,
+        "values": kernel.values,
         "data_format": kernel.data_format,
         "gain": found and {"min": found.low, "max": found.high, "exact": found.exact},
         "sum": float(sums.sum()),

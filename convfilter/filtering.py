@@ -9,9 +9,10 @@ import numpy as np
 
 from convfilter.errors import FilterError
 from convfilter.filters import make_pipeline
+from convfilter.geometry import flat_response, geometry, receptive_fields
 from convfilter.kernel import Kernel
 from convfilter.picture import Metadata, Picture, full_scale
-from convfilter.pipeline import Pipeline, flat_response, geometry, receptive_fields
+from convfilter.pipeline import Pipeline
 from convfilter.tone import RANGES, linear_light, srgb, to_dtype, to_range
 
 Engine = Callable[[Pipeline, np.ndarray, float], np.ndarray]
@@ -98,7 +99,7 @@ def filter_picture(
         raise FilterError(f"{pipeline.name} asks for range raw, which needs floats; choose another --range")
     full = 1.0 if pipeline.values == "unit" else picture.full_scale
     planes = _planes(pipeline, picture, look)
-    entering = _scaled(planes, full / picture.full_scale)
+    entering = planes if full == picture.full_scale else planes / np.float32(picture.full_scale)
     if look.linear:
         entering = (linear_light(entering / full) * full).astype(np.float32)
     results, alpha = _run(pipeline, entering, _unit_alpha(picture), full, engine)
@@ -135,10 +136,6 @@ def _planes(pipeline: Pipeline, picture: Picture, look: Look) -> np.ndarray:
             raise FilterError(f"a picture of {have} channels has no luma; use --color each")
         return (pixels @ REC_601)[None, :, :, None]
     return np.moveaxis(pixels.reshape(*pixels.shape[:2], have), 2, 0)[..., None].astype(np.float32)
-
-
-def _scaled(values: np.ndarray, factor: float) -> np.ndarray:
-    return values if factor == 1 else values * np.float32(factor)
 
 
 def _unit_alpha(picture: Picture) -> np.ndarray | None:

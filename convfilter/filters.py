@@ -19,9 +19,9 @@ from convfilter.kernel import (
     DataFormat,
     Kernel,
     Range,
+    Values,
     kernel_from_document,
     parse_kernel,
-    validate,
 )
 from convfilter.kernel import (
     Activation as ActivationName,
@@ -29,6 +29,7 @@ from convfilter.kernel import (
 from convfilter.kernel import (
     Combine as CombineName,
 )
+from convfilter.mistakes import validate
 from convfilter.pipeline import (
     Activation,
     Combine,
@@ -128,7 +129,7 @@ class PipelineFile(_Spec):
     source: str = ""
     layers: Annotated[list[LayerSpec], Field(min_length=1, max_length=200, fail_fast=True)]
     range: Range | None = Field(None, description="default: that of the last kernel")
-    values: Literal["stored", "unit"] = Field("stored", description="pixels as stored, or scaled to 0–1")
+    values: Values = Field("stored", description="pixels as stored, or scaled to 0–1")
     data_format: DataFormat = "channels_last"
 
 
@@ -180,7 +181,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "activation": get_args(ActivationName),
     "combine": get_args(CombineName),
     "pool_mode": ("max", "average"),
-    "values": ("stored", "unit"),
+    "values": get_args(Values),
     "data_format": get_args(DataFormat),
 }
 _PAIRS = {"pad": 0, "strides": 1, "dilation": 1, "pool": 1}  # and their least

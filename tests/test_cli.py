@@ -289,7 +289,7 @@ def test_bad_kernels_exit_2_with_one_line(convfilter, photo, content, said):
         (["apply", "sobel", "photo.png", "o.png", "--strides", "0"], "must be from 1"),
         (["apply", "sobel", "photo.png", "o.png", "--pool", "300"], "larger than what it gets"),
         (["apply", "gaussian:sigma=60", "photo.png", "o.png", "--pad", "valid"], "larger than what it gets"),
-        (["apply", "sobel", "photo.png", "o.png", "--activation", "reul"], "did you mean relu"),
+        (["apply", "sobel", "photo.png", "o.png", "--activation", "reul"], "relu"),
         (["apply", "sobel", "photo.png", "o.png", "--backend", "theano"], "choose one of"),
         (["apply", "sobel", "photo.png", "o.png", "--device", "tpu"], 'no device "tpu"'),
         (["apply", "sobel", "photo.png", "o.png", "--device", "gpu:9"], "looked for gpu:9"),
@@ -395,7 +395,7 @@ def test_interrupt_exits_130_and_leaves_nothing_half(tmp_path, camera):
     assert running.returncode == 130
     assert b"Traceback" not in err
     done = sorted((tmp_path / "out").iterdir())
-    assert 3 < len(done) < 400
+    assert 3 <= len(done) < 400
     for path in done:
         assert path.suffix == ".png"
         assert opened(path).shape == (512, 512)
@@ -516,3 +516,12 @@ def test_completion_knows_the_kernels(process):
     names = [line.split(",")[1] for line in done.stdout.decode().split()]
     assert {"sobel", "sobel-x", "sobel-7-y"} <= set(names)
     assert all(name.startswith("sob") for name in names)
+
+
+def test_a_kernels_own_raw_range(convfilter, photo):
+    """A kernel file that asks for raw results gets floats in TIFF, and is told where they don't fit."""
+    Path("raw.json").write_text('{"weights": [[-9, 0, 9]], "range": "raw"}')
+    assert convfilter("apply", "./raw.json", photo, "out.tiff").code == 0
+    expected = ndimage.correlate(opened(photo).astype(float), [[-9, 0, 9]], mode="constant")
+    assert np.array_equal(tifffile.imread("out.tiff"), expected)
+    assert "write tiff or npy" in convfilter("apply", "./raw.json", photo, "out.png").err

@@ -9,8 +9,9 @@ import pytest
 from convfilter.describe import Row, Sharing, as_json, sharing, table
 from convfilter.errors import FilterError
 from convfilter.filters import make_pipeline
+from convfilter.geometry import settle
 from convfilter.kernel import make_kernel
-from convfilter.pipeline import Activation, Combine, CoverPad, Pipeline, Pool, settle
+from convfilter.pipeline import Activation, Combine, CoverPad, Pipeline, Pool
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 

@@ -9,9 +9,10 @@ import skimage.data
 
 import convfilter
 from convfilter.engines import keras as engine
+from convfilter.geometry import settle
 from convfilter.kernel import Activation as ActivationName
 from convfilter.model import BorderPadding2D, CombineFilters, build, keras
-from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Pad, Pipeline, Pool, settle
+from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Pad, Pipeline, Pool
 
 # Keras' variables and torch's tensors don't know NumPy's `copy` yet.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -315,7 +316,7 @@ def test_every_activation_of_the_schema_builds(activation):
 
 def test_sizes_foretold_are_the_sizes_made():
     """The shapes that the pipeline foretells without Keras are those of the arrays Keras makes."""
-    from convfilter.pipeline import sizes
+    from convfilter.geometry import sizes
 
     for pad, strides, dilation in itertools.product(
         ["same", "valid", (2, 0)], [(1, 1), (2, 3)], [(1, 1), (2, 1)]

@@ -8,24 +8,19 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from convfilter.errors import FilterError
+from convfilter.geometry import Field, flat_response, geometry, receptive_fields, settle, sizes
 from convfilter.kernel import make_kernel
 from convfilter.pipeline import (
     Activation,
     Combine,
     Conv,
     CoverPad,
-    Field,
     Pad,
     Pipeline,
     Pool,
     Settings,
     chain,
     channels,
-    flat_response,
-    geometry,
-    receptive_fields,
-    settle,
-    sizes,
 )
 
 MODES = {"zero": "constant", "edge": "edge", "reflect": "reflect", "symmetric": "symmetric", "wrap": "wrap"}

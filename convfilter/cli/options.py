@@ -81,20 +81,7 @@ def layer_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def settings(options: dict[str, Any]) -> dict[str, Any]:
-    """Those of a command's options that pipeline.Settings takes, checked."""
-    from convfilter.errors import FilterError
-    from convfilter.kernel import Activation
-
+    """Those of a command's options that pipeline.Settings takes."""
     names = ("pad", "border", "strides", "dilation", "activation", "bias", "combine", "pool", "pool_mode",
              "values", "data_format")  # fmt: skip
-    name, bias = options["activation"], options["bias"]
-    known = Activation.__args__  # type: ignore[attr-defined]
-    if name is not None and name not in known:
-        import difflib
-
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(known)}"
-        raise FilterError(f'no activation "{name}"; {hint}')
-    if bias is not None and not -1e6 <= bias <= 1e6:
-        raise FilterError(f"--bias {bias}: must be a finite fraction of full scale, such as 0.5")
-    return {key: options[key] for key in names}
+    return {name: options[name] for name in names}

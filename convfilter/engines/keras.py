@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from convfilter.errors import BackendError, PictureError
+from convfilter.geometry import settle
 from convfilter.model import build, keras
-from convfilter.pipeline import Pipeline, settle
+from convfilter.pipeline import Pipeline
 from convfilter.runtime import quiet
 
 _OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")
