@@ -162,7 +162,7 @@ def chain(parts: Iterable[Kernel | Pipeline], settings: Settings = Settings()) -
     if settings.pool:
         layers.append(Pool(settings.pool, settings.pool_mode))
     last = parts[-1]
-    values = parts[0].values
+    values = "unit" if any(part.values == "unit" for part in parts) else "stored"
     return Pipeline(
         layers=tuple(layers),
         name=" + ".join(part.name for part in parts),
