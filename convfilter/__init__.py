@@ -13,7 +13,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from convfilter.catalogue import load_kernel
     from convfilter.errors import BackendError, ConvfilterError, FilterError, PictureError
     from convfilter.filtering import apply
     from convfilter.filters import load, make_pipeline
@@ -33,7 +32,6 @@ _HOME = {
     "apply": "filtering",
     "build": "model",
     "load": "filters",
-    "load_kernel": "catalogue",
     "make_kernel": "kernel",
     "make_pipeline": "filters",
 }
@@ -47,7 +45,6 @@ __all__ = [
     "apply",
     "build",
     "load",
-    "load_kernel",
     "make_kernel",
     "make_pipeline",
 ]

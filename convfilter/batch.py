@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -50,7 +51,7 @@ class Done:
             record["size"] = {"height": self.size[0], "width": self.size[1]}
         if self.error:
             record["error"] = str(self.error)
-        return json.dumps({**record, "seconds": round(self.seconds, 4)}, ensure_ascii=False)
+        return json.dumps({**record, "seconds": round(self.seconds, 4)})
 
 
 def run(
@@ -72,18 +73,31 @@ def run(
                 continue
             picture = _read(job.source, pipeline, look, output)
             engine = engine or load_engine()
-            dtype = choose_dtype(job.format, picture, look.range or pipeline.range)
-            pages = filter_picture(pipeline, picture, look, dtype, engine)
+            with _about(job.source):
+                dtype = choose_dtype(job.format, picture, look.range or pipeline.range)
+                pages = filter_picture(pipeline, picture, look, dtype, engine)
             _write(pages, targets, job.format, output)
         except BackendError:  # no picture will fare better
             raise
         except ConvfilterError as error:
-            named = error if str(error).startswith(job.source) else type(error)(f"{job.source}: {error}")
-            yield Done(job.source, tuple(targets), "failed", None, time.perf_counter() - start, named)
+            yield Done(job.source, tuple(targets), "failed", None, time.perf_counter() - start, error)
         else:
             rows, columns = pages[0].pixels.shape[:2]
             seconds = time.perf_counter() - start
             yield Done(job.source, tuple(targets), "written", (rows, columns), seconds, None, tuple(pages))
+
+
+@contextmanager
+def _about(name: str) -> Iterator[None]:
+    """Errors of the body with the file's name before them."""
+    try:
+        yield
+    except BackendError:
+        raise
+    except ConvfilterError as error:
+        raise type(error)(f"{name}: {error}") from error
+    except MemoryError as error:
+        raise PictureError(f"{name}: not enough memory; make the picture smaller") from error
 
 
 def choose_dtype(form: Format, picture: Picture, how: str) -> np.dtype:
@@ -101,7 +115,9 @@ def choose_dtype(form: Format, picture: Picture, how: str) -> np.dtype:
 def _read(source: str, pipeline: Pipeline, look: Look, output: Output) -> Picture:
     gray = look.color == "gray" and pipeline.in_channels == 1
     if source == STREAM:
-        return read(BytesIO(sys.stdin.buffer.read()), gray=gray, name="stdin", max_pixels=output.max_pixels)
+        if sys.stdin is None:
+            raise PictureError("stdin: closed; give a file as INPUT")
+        return read(sys.stdin.buffer, gray=gray, name="stdin", max_pixels=output.max_pixels)
     return read(Path(source), gray=gray, max_pixels=output.max_pixels)
 
 
@@ -117,13 +133,25 @@ def _write(pages: Sequence[Picture], targets: Sequence[str], form: Format, outpu
 def _write_one(pages: Sequence[Picture], target: str, form: Format, output: Output) -> None:
     if target == STREAM:
         buffer = BytesIO()  # nothing half-made reaches the next program
-        write(buffer, pages, form, quality=output.quality)
-        sys.stdout.buffer.write(buffer.getvalue())
-        sys.stdout.buffer.flush()
+        with _about("stdout"):
+            write(buffer, pages, form, quality=output.quality)
+        _to_stdout(buffer.getvalue())
         return
     make_folder(Path(target).parent)
-    with atomic_write(Path(target)) as file:
+    with atomic_write(Path(target)) as file, _about(target):
         write(file, pages, form, quality=output.quality)
+
+
+def _to_stdout(data: bytes) -> None:
+    if sys.stdout is None:
+        raise PictureError("stdout: closed; give a file as OUTPUT")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # the reader has had enough
+        raise
+    except OSError as error:
+        raise PictureError(f"stdout: {error.strerror}; send it elsewhere") from error
 
 
 def make_folder(folder: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from convfilter.errors import FilterError
+from convfilter.formulas import FORMULAS, is_formula, parse_formula
 from convfilter.kernel import Kernel, read_kernel
 
 SCHEMA_SUFFIX = ".schema.json"
@@ -58,16 +59,30 @@ def find(name: str, others: Iterable[str] = ()) -> Path:
     raise FilterError(f'no kernel named "{name}"; {hint}')
 
 
-def load_kernel(name_or_path: str | Path) -> Kernel:
-    """A kernel by name (`sobel`) or by path (`./mine.json`). Raises FilterError.
+def locate(text: str, folder: Path = Path()) -> Path | None:
+    """The file that a FILTER names, a relative path taken from `folder`; None for a formula.
+
+    Of a file's name and a formula's the file's wins. Raises FilterError with the nearest names.
+    """
+    if is_path(text):
+        return folder / text
+    if ":" in text or (is_formula(text) and text not in files()):
+        return None
+    return find(text, FORMULAS)
+
+
+def load_kernel(text: str | Path, folder: Path = Path()) -> Kernel:
+    """A kernel by name (`sobel`), by path (`./mine.json`) or by formula (`gaussian:sigma=2`).
+
+    Raises FilterError.
 
     >>> load_kernel("sobel-x").weights[:, :, 0, 0].tolist()
     [[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]
     """
-    if is_path(str(name_or_path)):
-        return read_kernel(Path(name_or_path))
-    return read_kernel(find(str(name_or_path)))
+    path = locate(str(text), folder)
+    return read_kernel(path) if path else parse_formula(str(text))
 
 
 def is_path(text: str) -> bool:
+    """Whether a FILTER is meant as a file's path."""
     return text.endswith(".json") or "/" in text or os.sep in text

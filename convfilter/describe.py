@@ -47,14 +47,12 @@ class Sharing:
 
 def table(pipeline: Pipeline, size: Pair | None = None) -> list[Row]:
     """A row a layer, under Keras' class names. Raises FilterError when `size` is too small."""
-    if size:
-        pipeline = settle(pipeline, size)
-    shapes = sizes(pipeline, size)[1:] if size else [(None, None)] * len(pipeline.layers)
+    settled = settle(pipeline, size) if size else pipeline
+    shapes = sizes(settled, size)[1:] if size else [(None, None)] * len(pipeline.layers)
+    columns = (pipeline.layers, settled.layers, shapes, channels(pipeline)[1:], receptive_fields(pipeline))
     return [
-        Row(keras_name(layer), _what(layer), (*shape, count), _parameters(layer), field.size, field.stride)
-        for layer, shape, count, field in zip(
-            pipeline.layers, shapes, channels(pipeline)[1:], receptive_fields(pipeline), strict=True
-        )
+        Row(keras_name(layer), _what(known), (*shape, count), _parameters(layer), field.size, field.stride)
+        for layer, known, shape, count, field in zip(*columns, strict=True)
     ]
 
 
@@ -74,7 +72,9 @@ def sharing(pipeline: Pipeline, size: Pair) -> list[Sharing]:
 
 def keras_name(layer: Layer) -> str:
     """The class of the Keras layer that `layer` becomes."""
-    if isinstance(layer, Pad | CoverPad):
+    if isinstance(layer, CoverPad):
+        return "CoverPadding2D"
+    if isinstance(layer, Pad):
         return "ZeroPadding2D" if layer.border == "zero" else "BorderPadding2D"
     if isinstance(layer, Pool):
         return {"max": "MaxPooling2D", "average": "AveragePooling2D"}[layer.mode]

@@ -11,13 +11,13 @@ from convfilter.errors import FilterError
 from convfilter.filters import make_pipeline
 from convfilter.geometry import flat_response, geometry, receptive_fields
 from convfilter.kernel import Kernel
-from convfilter.picture import Metadata, Picture, full_scale
+from convfilter.picture import Metadata, Picture, full_scale, to_gray
 from convfilter.pipeline import Pipeline
-from convfilter.tone import RANGES, linear_light, srgb, to_dtype, to_range
+from convfilter.tone import linear_light, srgb, to_dtype, to_range
+from convfilter.words import COLORS, RANGES
 
 Engine = Callable[[Pipeline, np.ndarray, float], np.ndarray]
 REC_601 = np.array([0.299, 0.587, 0.114], np.float32)
-COLORS = ("gray", "each", "luma")
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,6 @@ def apply(
     look = Look(color, range, linear)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
-    if color == "gray" and array.ndim == 3 and array.shape[2] == 3 and pipeline.in_channels == 1:
-        array = to_dtype(array @ REC_601, array.dtype) if array.dtype.kind == "u" else array @ REC_601
     dtype = np.dtype(np.float32) if (range or pipeline.range) == "raw" else array.dtype
 
     def engine(pipeline: Pipeline, batch: np.ndarray, full: float) -> np.ndarray:
@@ -131,6 +129,8 @@ def _planes(pipeline: Pipeline, picture: Picture, look: Look) -> np.ndarray:
                 f"{pipeline.name} takes {wanted} channels, the picture has {have}; use a filter of {have}"
             )
         return pixels[None].astype(np.float32)
+    if look.color == "gray" and have == 3:
+        pixels, have = to_gray(pixels), 1
     if look.color == "luma" and have != 1:
         if have != 3:
             raise FilterError(f"a picture of {have} channels has no luma; use --color each")

@@ -51,8 +51,7 @@ def _with_next(layers: tuple[Layer, ...]) -> Iterator[tuple[Layer, Layer | None]
 
 
 def _cover(layer: CoverPad, following: Layer | None, size: Pair) -> Pad:
-    if not isinstance(following, Conv):
-        raise FilterError('the padding "cover" must stand right before a convolution')
+    assert isinstance(following, Conv)  # a Pipeline has made sure
     rows, columns = (
         max(-(-(length - extent) // stride), 0) * stride + extent - length
         for length, extent, stride in zip(size, following.extent, following.strides, strict=True)

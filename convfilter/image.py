@@ -27,6 +27,7 @@ from convfilter.picture import (
     format_named,
     format_of,
     shown,
+    to_gray,
 )
 
 __all__ = [
@@ -284,13 +285,9 @@ def _finished(frame: _Frame, gray: bool, label: str) -> Picture:
 
 
 def _gray(pixels: np.ndarray, label: str) -> np.ndarray:
-    """Rec. 601 luma (H, W) of (H, W, 3): in 8 bits Pillow's, else in float64 and one rounding."""
+    """Rec. 601 luma (H, W); a gray picture as it is."""
     if pixels.ndim == 2:
         return pixels
     if pixels.shape[2] != 3:
         raise PictureError(f"{label}: {pixels.shape[2]} channels can't become gray; save 1 or 3 channels")
-    if pixels.dtype == np.uint8:
-        return np.array(Image.fromarray(pixels).convert("L"))
-    red, green, blue = (pixels[..., channel].astype(np.float64) for channel in range(3))
-    luma = 0.299 * red + 0.587 * green + 0.114 * blue
-    return (np.rint(luma) if pixels.dtype.kind == "u" else luma).astype(pixels.dtype)
+    return to_gray(pixels)

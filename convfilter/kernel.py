@@ -14,21 +14,12 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from convfilter.errors import FilterError
 from convfilter.jsonfile import Document, Path_
 from convfilter.mistakes import validate
+from convfilter.words import Activation, Combine, DataFormat, Range, Values
 
 MAX_WEIGHTS = 1_048_576
 MAX_SIDE = 1023  # rows or columns of one filter
 MAX_BIAS = 1e6  # of full scale
 
-Activation = Literal[
-    "abs", "celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish",
-    "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu",
-    "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid",
-    "sparsemax", "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
-]  # fmt: skip
-Combine = Literal["none", "magnitude", "max", "absmax", "sum", "mean"]
-Range = Literal["clip", "abs", "rescale", "signed", "gain", "raw"]
-Values = Literal["stored", "unit"]
-DataFormat = Literal["channels_last", "channels_first"]
 Layout = Literal["kh,kw,in,out", "out,in,kh,kw"]
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -141,8 +132,15 @@ def make_kernel(weights: Any, *, name: str = "kernel", **fields: Any) -> Kernel:
     >>> make_kernel([[-1, 0, 1]], name="difference").size
     (1, 3)
     """
-    data = {"weights": np.asarray(weights).tolist() if isinstance(weights, np.ndarray) else weights, **fields}
+    data = {name: _listed(value) for name, value in {"weights": weights, **fields}.items()}
     return parse_kernel(data, name, _raiser(name))
+
+
+def _listed(value: Any) -> Any:
+    """Arrays and tuples as the lists that a JSON file would hold."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return [_listed(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def read_kernel(path: Path) -> Kernel:

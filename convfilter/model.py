@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from convfilter.filters import make_pipeline
 from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Layer, Pad, Pipeline, Pool
-from convfilter.runtime import quiet
+from convfilter.runtime import choose_backend, configured_backend, quiet
 
+choose_backend(configured_backend())
 with quiet():
     import keras
     from keras import layers, ops
@@ -20,6 +22,33 @@ _register = keras.saving.register_keras_serializable(package="convfilter")
 def absolute(x: Any) -> Any:
     """|x|, the activation "abs"."""
     return ops.abs(x)
+
+
+def _axes(data_format: str) -> tuple[int, int]:
+    """The axes of height and width."""
+    return (1, 2) if data_format == "channels_last" else (2, 3)
+
+
+def _margin(x: Any, axis: int, index: Any, border: str) -> Any:
+    """The rows or columns that stand at `index` outside the picture."""
+    length = ops.shape(x)[axis]
+    if border == "zero":
+        return ops.zeros_like(ops.take(x, ops.zeros_like(index), axis=axis))
+    return ops.take(x, _source(index, length, border), axis=axis)
+
+
+def _source(index: Any, length: Any, border: str) -> Any:
+    """The row or column of the picture that stands at `index` outside it."""
+    if border == "edge":
+        return ops.clip(index, 0, length - 1)
+    if border == "wrap":
+        return ops.mod(index, length)
+    if border == "symmetric":
+        index = ops.mod(index, 2 * length)
+        return ops.minimum(index, 2 * length - 1 - index)
+    period = ops.maximum(2 * (length - 1), 1)
+    index = ops.mod(index, period)
+    return ops.minimum(index, 2 * (length - 1) - index)
 
 
 @_register
@@ -36,40 +65,62 @@ class BorderPadding2D(layers.Layer):
         self.border = border
         self.data_format = data_format
 
-    @property
-    def _axes(self) -> tuple[int, int]:
-        return (1, 2) if self.data_format == "channels_last" else (2, 3)
-
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         shape = list(input_shape)
-        for axis, (before, after) in zip(self._axes, self.padding, strict=True):
+        for axis, (before, after) in zip(_axes(self.data_format), self.padding, strict=True):
             shape[axis] = None if shape[axis] is None else shape[axis] + before + after
         return tuple(shape)
 
     def call(self, x: Any) -> Any:
-        for axis, (before, after) in zip(self._axes, self.padding, strict=True):
+        for axis, (before, after) in zip(_axes(self.data_format), self.padding, strict=True):
             length = ops.shape(x)[axis]
-            head = ops.take(x, self._source(ops.arange(-before, 0), length), axis=axis)
-            tail = ops.take(x, self._source(ops.arange(after) + length, length), axis=axis)
+            head = _margin(x, axis, ops.arange(-before, 0), self.border)
+            tail = _margin(x, axis, ops.arange(after) + length, self.border)
             x = ops.concatenate([head, x, tail], axis=axis)
         return x
-
-    def _source(self, index: Any, length: Any) -> Any:
-        """The row or column of the picture that stands at `index` outside it."""
-        if self.border == "edge":
-            return ops.clip(index, 0, length - 1)
-        if self.border == "wrap":
-            return ops.mod(index, length)
-        if self.border == "symmetric":
-            index = ops.mod(index, 2 * length)
-            return ops.minimum(index, 2 * length - 1 - index)
-        period = ops.maximum(2 * (length - 1), 1)
-        index = ops.mod(index, period)
-        return ops.minimum(index, 2 * (length - 1) - index)
 
     def get_config(self) -> dict[str, Any]:
         own = {"padding": self.padding, "border": self.border, "data_format": self.data_format}
         return {**super().get_config(), **own}
+
+
+@_register
+class CoverPadding2D(layers.Layer):
+    """Padding that depends on the picture: the least with which strided windows reach every pixel.
+
+    extent, strides: rows and columns of the windows and of their steps. The odd row or column goes to the
+    bottom or right. border: zero, or as in BorderPadding2D.
+    """
+
+    def __init__(
+        self, extent: Any, strides: Any, border: str, data_format: str = "channels_last", **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.extent, self.strides = tuple(extent), tuple(strides)
+        self.border = border
+        self.data_format = data_format
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        shape = list(input_shape)
+        for axis, extent, stride in zip(_axes(self.data_format), self.extent, self.strides, strict=True):
+            if shape[axis] is not None:
+                shape[axis] += max(-(-(shape[axis] - extent) // stride), 0) * stride + extent - shape[axis]
+        return tuple(shape)
+
+    def call(self, x: Any) -> Any:
+        for axis, extent, stride in zip(_axes(self.data_format), self.extent, self.strides, strict=True):
+            length = ops.shape(x)[axis]
+            steps = ops.maximum((length - extent + stride - 1) // stride, 0)
+            missing = steps * stride + extent - length
+            before = missing // 2
+            head = _margin(x, axis, ops.arange(-before, 0), self.border)
+            tail = _margin(x, axis, ops.arange(length, length + missing - before), self.border)
+            x = ops.concatenate([head, x, tail], axis=axis)
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"extent": self.extent, "strides": self.strides, "border": self.border}
+        return {**super().get_config(), **own, "data_format": self.data_format}
 
 
 @_register
@@ -100,8 +151,8 @@ class CombineFilters(layers.Layer):
         return {**super().get_config(), "how": self.how, "data_format": self.data_format}
 
 
-def build(pipeline: Pipeline, full_scale: float = 1.0) -> keras.Sequential:
-    """The pipeline as a Keras model with fixed weights.
+def build(filters: Any, full_scale: float = 1.0, **settings: Any) -> keras.Sequential:
+    """A Pipeline, or what make_pipeline makes one of, as a Keras model with fixed weights.
 
     Takes and gives float32 (batch, height, width, channels), or (batch, channels, height, width) for
     "channels_first"; any height and width. `full_scale` is what biases are fractions of: 255 or 65535
@@ -110,12 +161,13 @@ def build(pipeline: Pipeline, full_scale: float = 1.0) -> keras.Sequential:
     On the TensorFlow backend a channels_first model transposes at its two ends, since TensorFlow's
     kernels for the CPU want the channels last.
 
-    Raises ValueError for a pipeline with "cover" padding that pipeline.settle has not settled.
     """
+    pipeline = make_pipeline(filters, **settings)
     first = pipeline.data_format == "channels_first"
     inside = pipeline.data_format if _runs_channels_first(pipeline) else "channels_last"
     shape = (pipeline.in_channels, None, None) if first else (None, None, pipeline.in_channels)
-    stack = [_lower(layer, inside) for layer in pipeline.layers]
+    following = [*pipeline.layers[1:], None]
+    stack = [_lower(layer, inside, after) for layer, after in zip(pipeline.layers, following, strict=True)]
     if first and inside == "channels_last":
         stack = [layers.Permute((2, 3, 1)), *stack, layers.Permute((3, 1, 2))]
     model = keras.Sequential([keras.Input(shape, dtype="float32"), *stack])
@@ -136,7 +188,7 @@ def _runs_channels_first(pipeline: Pipeline) -> bool:
     )
 
 
-def _lower(layer: Layer, data_format: str) -> layers.Layer:
+def _lower(layer: Layer, data_format: str, following: Layer | None) -> layers.Layer:
     """One layer of a pipeline as a Keras layer."""
     match layer:
         case Pad(top, bottom, left, right, "zero"):
@@ -154,8 +206,9 @@ def _lower(layer: Layer, data_format: str) -> layers.Layer:
         case Pool(size, mode):
             pooling = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}[mode]
             return pooling(size, data_format=data_format, dtype="float32")
-        case CoverPad():
-            raise ValueError("settle the pipeline for a picture's size before building it")
+        case CoverPad(border):
+            assert isinstance(following, Conv)  # a Pipeline has made sure
+            return CoverPadding2D(following.extent, following.strides, border, data_format, dtype="float32")
 
 
 def _conv(conv: Conv, data_format: str) -> layers.Conv2D:

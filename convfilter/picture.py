@@ -38,6 +38,16 @@ def full_scale(dtype: np.dtype) -> float:
     return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
 
 
+def to_gray(pixels: np.ndarray) -> np.ndarray:
+    """Rec. 601 luma (H, W) of (H, W, 3), same dtype, rounded once: in 8 bits with Pillow's and libjpeg's
+    weights in 65536ths, so that an array and a file give the same gray."""
+    if pixels.dtype == np.uint8:
+        weighted = pixels @ np.array([19595, 38470, 7471], np.uint32) + np.uint32(0x8000)
+        return (weighted >> 16).astype(np.uint8)
+    luma = pixels.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+    return np.asarray(np.rint(luma) if pixels.dtype.kind == "u" else luma, pixels.dtype)
+
+
 @dataclass(frozen=True)
 class Format:
     """A file format: what it can hold as this package writes it. All hold gray pictures."""

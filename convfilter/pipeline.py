@@ -12,7 +12,6 @@ import numpy as np
 from convfilter.errors import FilterError
 from convfilter.kernel import Kernel
 
-BORDERS = ("zero", "edge", "reflect", "symmetric", "wrap")
 Pair = tuple[int, int]
 
 
@@ -102,6 +101,9 @@ class Pipeline:
         if not self.layers:
             raise FilterError(f"{self.name}: no layers; add at least one")
         channels(self)
+        for layer, following in zip(self.layers, (*self.layers[1:], None), strict=True):
+            if isinstance(layer, CoverPad) and not isinstance(following, Conv):
+                raise FilterError(f'{self.name}: the padding "cover" must stand right before a convolution')
         object.__setattr__(self, "digest", _digest(self))
 
     def __hash__(self) -> int:
@@ -203,6 +205,11 @@ def pad_for(amount: str | Pair, border: str, conv: Conv) -> list[Layer]:
     return [pad] if (pad.top, pad.bottom, pad.left, pad.right) != (0, 0, 0, 0) else []
 
 
+def pair(value: int | list[int]) -> Pair:
+    """Rows and columns from one number or two."""
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
 def channels(pipeline: Pipeline) -> list[int]:
     """Channels before the first layer and after each."""
     counts = [pipeline.in_channels]
@@ -223,10 +230,10 @@ def channels(pipeline: Pipeline) -> list[int]:
 
 def _digest(pipeline: Pipeline) -> str:
     """SHA-256 over everything that decides the numbers."""
-    state = hashlib.sha256(f"{pipeline.values} {pipeline.data_format}".encode())
+    state = hashlib.sha256(f"{pipeline.values} {pipeline.data_format} {pipeline.range}".encode())
     for layer in pipeline.layers:
         if isinstance(layer, Conv):
-            shape = (layer.weights.shape, layer.activation, layer.strides, layer.dilation)
+            shape = (layer.weights.shape, layer.activation, layer.strides, layer.dilation, layer.anchor)
             state.update(f"Conv{shape}".encode() + layer.weights.tobytes() + layer.bias.tobytes())
         else:
             state.update(repr(layer).encode())

@@ -43,7 +43,7 @@ def plan(
     """
     chosen = format_named(format_name) if format_name else None
     into_folder = output != STREAM and (
-        len(inputs) > 1 or Path(inputs[0]).is_dir() or Path(output).is_dir() or output.endswith(os.sep)
+        len(inputs) > 1 or Path(inputs[0]).is_dir() or Path(output).is_dir() or output.endswith(("/", os.sep))
     )
     if output == STREAM and (len(inputs) > 1 or Path(inputs[0]).is_dir()):
         raise FilterError("stdout takes one picture; give a folder as OUTPUT")
@@ -108,14 +108,19 @@ def _job_into(source: str, relative: Path, output: Path, chosen: Format | None) 
     )
 
 
+def _place(path: str) -> str:
+    """One spelling for each file; names that differ in case only are one where disks say so."""
+    return os.path.normcase(os.path.realpath(path))
+
+
 def _check_collisions(jobs: Sequence[Job], pages: int) -> None:
     owners: dict[str, str] = {}
-    sources = {os.path.abspath(job.source): job.source for job in jobs if job.source != STREAM}
+    sources = {_place(job.source): job.source for job in jobs if job.source != STREAM}
     for job in jobs:
         for target in job.targets(pages):
             if target == STREAM:
                 continue
-            place = os.path.abspath(target)
+            place = _place(target)
             if place in owners:
                 raise FilterError(
                     f"{owners[place]} and {job.source} would both become {target}; "

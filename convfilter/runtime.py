@@ -1,19 +1,18 @@
 """Keras' backend: chosen before Keras is imported, and kept quiet. Imports no framework itself."""
 
 import importlib.util
+import json
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from convfilter.errors import BackendError
 
-BACKENDS = {
-    "tensorflow": "tensorflow",
-    "jax": "jax",
-    "torch": "torch",
-}  # name → module; also the extra's name
+BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}  # name → module
 
 
 def installed_backends() -> list[str]:
@@ -37,25 +36,54 @@ def choose_backend(name: str) -> None:
     os.environ["KERAS_BACKEND"] = name
 
 
+def configured_backend() -> str:
+    """What Keras would take: KERAS_BACKEND, else the backend in its keras.json, else tensorflow."""
+    if os.environ.get("KERAS_BACKEND"):
+        return os.environ["KERAS_BACKEND"]
+    home = Path(os.environ.get("KERAS_HOME") or Path("~").expanduser() / ".keras")
+    try:
+        found = json.loads((home / "keras.json").read_text(encoding="utf-8")).get("backend")
+    except (OSError, ValueError, AttributeError, RuntimeError):
+        return "tensorflow"
+    return str(found or "tensorflow")
+
+
+def check_device(device: str) -> None:
+    """Raise BackendError unless `device` is auto, cpu, gpu or gpu:N; says nothing of whether it is here."""
+    kind, colon, number = device.partition(":")
+    if kind not in ("auto", "cpu", "gpu") or (colon and not (kind == "gpu" and number.isdecimal())):
+        raise BackendError(f'no device "{device}"; use auto, cpu, gpu, or gpu:0 and up')
+
+
+_lock = threading.RLock()
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hold back what native libraries write to stderr; it is shown if the body raises."""
+    """Hold back what native libraries write to stderr; it is shown if the body raises.
+
+    stderr belongs to the whole process, so one thread at a time holds it.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        saved = os.dup(2)
-    except OSError:  # no stderr at all
-        yield
-        return
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    with _lock:
         try:
+            saved = os.dup(2)
+        except OSError:  # no stderr at all
             yield
-        except Exception:
-            os.dup2(saved, 2)
-            held.seek(0)
-            os.write(2, held.read())
-            raise
+            return
+        try:
+            with tempfile.TemporaryFile() as held:
+                if sys.stderr is not None:
+                    sys.stderr.flush()
+                os.dup2(held.fileno(), 2)
+                try:
+                    yield
+                except Exception:
+                    os.dup2(saved, 2)
+                    held.seek(0)
+                    os.write(2, held.read())
+                    raise
+                finally:
+                    os.dup2(saved, 2)
         finally:
-            os.dup2(saved, 2)
             os.close(saved)

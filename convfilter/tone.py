@@ -7,8 +7,6 @@ from convfilter.gain import bounds
 from convfilter.picture import full_scale
 from convfilter.pipeline import Pipeline
 
-RANGES = ("clip", "abs", "rescale", "signed", "gain", "raw")
-
 
 def to_range(result: np.ndarray, how: str, pipeline: Pipeline, full: float, white: float) -> np.ndarray:
     """float32 results for pixels in [0, full] → float32 where 0 is black, not yet clipped or rounded.

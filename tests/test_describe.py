@@ -9,7 +9,6 @@ import pytest
 from convfilter.describe import Row, Sharing, as_json, sharing, table
 from convfilter.errors import FilterError
 from convfilter.filters import make_pipeline
-from convfilter.geometry import settle
 from convfilter.kernel import make_kernel
 from convfilter.pipeline import Activation, Combine, CoverPad, Pipeline, Pool
 
@@ -51,7 +50,7 @@ def test_the_words_of_the_table():
         make_pipeline(kernel, pad="cover", border="wrap", strides=(2, 3), dilation=(1, 2), pool=(2, 1))
     )
     assert [(row.layer, row.what) for row in rows] == [
-        ("BorderPadding2D", "as the picture's size needs: wrap"),
+        ("CoverPadding2D", "as the picture's size needs: wrap"),
         ("Conv2D", "k, 2 × 2×3, strides (2, 3), dilation (1, 2)"),
         ("CombineFilters", "absmax"),
         ("MaxPooling2D", "2×1"),
@@ -76,7 +75,7 @@ def test_the_json():
     pipeline = make_pipeline("sobel", pad="cover", strides=(2, 2))
     found = json.loads(json.dumps(as_json(pipeline, (9, 10))))
     assert (found["name"], [row["layer"] for row in found["layers"]]) == (
-        "sobel", ["ZeroPadding2D", "Conv2D", "CombineFilters"],
+        "sobel", ["CoverPadding2D", "Conv2D", "CombineFilters"],
     )  # fmt: skip
     assert found["layers"][1] == {
         "layer": "Conv2D", "what": "sobel, 2 × 3×3, strides (2, 2)", "shape": [4, 5, 2], "parameters": 18,
@@ -108,7 +107,7 @@ def test_the_table_is_that_of_the_keras_model(name):
 
     size = (31, 34)
     pipeline = PIPELINES[name]
-    model = build(settle(pipeline, size))
+    model = build(pipeline)
     rows = table(pipeline, size)
     assert [row.layer for row in rows] == [type(layer).__name__ for layer in model.layers]
     assert [row.parameters for row in rows] == [layer.count_params() for layer in model.layers]

@@ -159,7 +159,9 @@ def test_a_pipeline_can_have_a_name(home):
     ("wrong", "says"),
     [
         ({"strides": (0, 1)}, f"strides can't be (0, 1); use two whole numbers from 1 to {MAX_PAD}"),
-        ({"strides": 2}, "strides can't be 2; use two whole numbers"),
+        ({"strides": "2"}, "strides can't be '2'; use two whole numbers"),
+        ({"strides": True}, "strides can't be True; use two whole numbers"),
+        ({"strid": 2}, "no setting strid; did you mean strides?"),
         ({"strides": (1, 2, 3)}, "strides can't be (1, 2, 3); use two whole numbers"),
         ({"dilation": (1, 0)}, "dilation can't be (1, 0); use two whole numbers from 1"),
         ({"dilation": (1.5, 1)}, "dilation can't be (1.5, 1); use two whole numbers"),

@@ -405,7 +405,7 @@ def test_the_activations_are_those_of_keras():
 
     import keras
 
-    from convfilter.kernel import Activation
+    from convfilter.words import Activation
 
     public = {name for name, value in vars(keras.activations).items() if inspect.isfunction(value)}
     assert set(get_args(Activation)) == public - {"glu", "get", "serialize", "deserialize"} | {"abs"}

@@ -10,9 +10,9 @@ import skimage.data
 import convfilter
 from convfilter.engines import keras as engine
 from convfilter.geometry import settle
-from convfilter.kernel import Activation as ActivationName
 from convfilter.model import BorderPadding2D, CombineFilters, build, keras
-from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Pad, Pipeline, Pool
+from convfilter.pipeline import Activation, Combine, Conv, Pad, Pipeline, Pool
+from convfilter.words import Activation as ActivationName
 
 # Keras' variables and torch's tensors don't know NumPy's `copy` yet.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -134,15 +134,16 @@ def test_dilation_beside_strides_is_written_out():
     assert (alone.kernel_size, alone.dilation_rate) == ((3, 3), (3, 2))
 
 
-def test_unsettled_cover_is_refused():
-    """ "cover" needs the picture's size: build refuses it until settle has made it plain padding."""
-    pipeline = convfilter.make_pipeline("sobel", pad="cover", strides=(3, 3))
-    assert isinstance(pipeline.layers[0], CoverPad)
-    with pytest.raises(ValueError, match="settle"):
-        build(pipeline)
-    model = build(settle(pipeline, (10, 11)))
-    assert layer_names(model)[0] == "ZeroPadding2D"
-    assert model.layers[0].padding == ((1, 1), (0, 1))
+@pytest.mark.parametrize("border", ["zero", "edge", "reflect", "symmetric", "wrap"])
+def test_cover_is_one_model_for_every_size(border):
+    """CoverPadding2D pads each size by what its windows need, like settle, which tells the same sizes."""
+    pipeline = convfilter.make_pipeline("sobel-x", pad="cover", strides=(3, 4), border=border)
+    model = build(pipeline)
+    assert layer_names(model)[0] == "CoverPadding2D"
+    for size in ((10, 11), (9, 9), (12, 15), (3, 3), (2, 1), (31, 30)):
+        picture = np.random.default_rng(1).integers(0, 256, (1, *size, 1)).astype(np.float32)
+        settled = build(settle(pipeline, size)).predict_on_batch(picture)
+        assert np.array_equal(model.predict_on_batch(picture), settled)
 
 
 # The same numbers, saved, loaded, and by Keras' own predict

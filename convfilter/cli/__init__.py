@@ -1,9 +1,12 @@
 """The command line: parses, calls one function, says what happened. Commands load when they are called."""
 
+import contextlib
 import importlib
 import os
 import signal
 import sys
+import traceback
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import click
@@ -14,6 +17,11 @@ from convfilter import __version__
 COMMANDS = {
     "apply": ("apply", "Filter pictures."),
     "kernels": ("kernels", "List, show and check kernels."),
+    "train": ("train", "Train a network on MNIST."),
+    "evaluate": ("evaluate", "Judge a trained network on a data set."),
+    "predict": ("predict", "Read the digits in photos."),
+    "finetune": ("finetune", "Train a network further on other data."),
+    "features": ("features", "Draw what every layer makes of a picture."),
     "describe": ("describe", "Show the layers a filter becomes."),
     "info": ("info", "Show versions, backends, devices and folders."),
 }
@@ -67,31 +75,43 @@ def run(args: list[str] | None = None) -> int:
 
     args = sys.argv[1:] if args is None else args
     debug = "--debug" in args
+    if debug:  # wherever it was written
+        args = ["--debug", *(arg for arg in args if arg != "--debug")]
     signal.signal(signal.SIGTERM, _terminated)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a × must not fail where the terminal can't show it
+            stream.reconfigure(errors="replace")
     try:
-        return (
-            command.main([a for a in args if a != "--debug"], prog_name="convfilter", standalone_mode=False)
-            or 0
-        )
+        code = command.main(args, prog_name="convfilter", standalone_mode=False) or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
-        return 130
+        return _say("interrupted", 130)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
     except click.ClickException as error:
-        if isinstance(error, click.exceptions.NoArgsIsHelpError):
-            error.show()
-            return error.exit_code
         context = getattr(error, "ctx", None)
         see = f"; see {context.command_path} --help" if context else ""
-        click.echo(f"Error: {error.format_message().rstrip('.')}{see}", err=True)
-        return error.exit_code
+        return _say(f"Error: {error.format_message().rstrip('.')}{see}", error.exit_code)
     except ConvfilterError as error:
         if debug:
-            raise
-        click.echo(f"Error: {error}", err=True)
-        return error.exit_code
-    except BrokenPipeError:  # the reader of stdout went away
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+            traceback.print_exc()
+        return _say(f"Error: {error}", error.exit_code)
+    except OSError as error:  # stdout is full, or its reader went away
+        if debug:
+            traceback.print_exc()
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1 if isinstance(error, BrokenPipeError) else _say(f"Error: {error.strerror or error}", 1)
+
+
+def _say(text: str, code: int) -> int:
+    """A line on stderr, if there is one; the exit code."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
+    return code
 
 
 def _terminated(signum: int, frame: Any) -> NoReturn:

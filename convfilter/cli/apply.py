@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convfilter.cli.options import RANGES, FilterType, layer_options, settings
+from convfilter.cli.options import FilterType, layer_options, settings
+from convfilter.words import COLORS, RANGES
 
 if TYPE_CHECKING:
     from convfilter.filtering import Engine
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 @layer_options
 @click.option(
     "--color",
-    type=click.Choice(("gray", "each", "luma")),
+    type=click.Choice(COLORS),
     default="gray",
     show_default=True,
     help="Filter the gray picture, each channel, or the brightness only.",
@@ -54,13 +55,15 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     from convfilter.filters import make_pipeline
     from convfilter.picture import DEFAULT_MAX_PIXELS
     from convfilter.plan import plan
+    from convfilter.runtime import check_device, choose_backend, configured_backend
 
     if len(paths) < 2:
         raise click.UsageError("give at least one INPUT and an OUTPUT, in this order")
     *inputs, target = paths
     if options["as_json"] and target == "-":
         raise click.UsageError("--json and a picture can't both go to stdout; give a file as OUTPUT")
-    _check_device(options["device"], options["backend"])
+    check_device(options["device"])
+    choose_backend(options["backend"] or configured_backend())
     pipeline = make_pipeline([filter, *then], **settings(options))
     jobs = plan(
         inputs,
@@ -79,18 +82,7 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     with report:
         for done in run(jobs, pipeline, look, habits, lambda: _load_engine(options["device"])):
             report.add(done)
-    return report.exit_code()
-
-
-def _check_device(device: str, backend: str | None) -> None:
-    from convfilter.errors import BackendError
-    from convfilter.runtime import choose_backend
-
-    kind, _, number = device.partition(":")
-    if kind not in ("auto", "cpu", "gpu") or (":" in device and not (kind == "gpu" and number.isdigit())):
-        raise BackendError(f'no device "{device}"; use auto, cpu, gpu, or gpu:0 and up')
-    if backend:
-        choose_backend(backend)
+    return report.finish()
 
 
 def _load_engine(device: str) -> "Engine":

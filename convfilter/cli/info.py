@@ -19,11 +19,9 @@ PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "pillow", "click", "
 @click.option("--json", "as_json", is_flag=True, help="As an object.")
 def command(backend: str | None, as_json: bool) -> None:
     """Show versions, Keras' backend and devices, and the folders kernels are looked up in."""
-    from convfilter.runtime import choose_backend
+    from convfilter.runtime import configured_backend
 
-    if backend:
-        choose_backend(backend)
-    facts = _facts()
+    facts = _facts(backend or configured_backend())
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
@@ -35,10 +33,8 @@ def command(backend: str | None, as_json: bool) -> None:
         out().print(text, markup=False, soft_wrap=True)
 
 
-def _facts() -> dict[str, Any]:
+def _facts(backend: str) -> dict[str, Any]:
     from convfilter.catalogue import folders
-    from convfilter.engines.keras import devices
-    from convfilter.model import keras
     from convfilter.runtime import installed_backends
 
     return {
@@ -46,12 +42,25 @@ def _facts() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in PACKAGES},
-        "backend": keras.config.backend(),
+        "backend": backend,
         "backends": installed_backends(),
-        "devices": devices(),
+        "devices": _devices(backend),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "kernels": [str(folder) for folder in folders()],
     }
+
+
+def _devices(backend: str) -> list[str]:
+    """What the backend can compute on; none, and why, where it can't be used."""
+    from convfilter.errors import BackendError
+    from convfilter.runtime import choose_backend
+
+    try:
+        choose_backend(backend)
+        from convfilter.engines.keras import devices
+    except BackendError as error:
+        return [f"none: {error}"]
+    return devices()
 
 
 def _version(package: str) -> str | None:

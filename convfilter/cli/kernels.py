@@ -25,13 +25,22 @@ def command() -> None:
 def list_(as_json: bool, tag: str | None) -> None:
     """List the kernels that can be named: yours, those of CONVFILTER_KERNELS, and those shipped."""
     from convfilter.catalogue import files
+    from convfilter.errors import FilterError
     from convfilter.facts import summary
-    from convfilter.kernel import read_kernel
+    from convfilter.filters import load_file
+    from convfilter.kernel import Kernel
 
-    rows = [{**summary(read_kernel(path)), "name": name} for name, path in files().items()]
-    rows = [row for row in rows if tag is None or tag in row["tags"]]
+    rows = []
+    for name, path in files().items():
+        try:
+            found = load_file(path)
+        except FilterError as error:  # one broken file must not hide the others
+            click.echo(f"Left out: {error}", err=True)
+            continue
+        if isinstance(found, Kernel) and (tag is None or tag in found.tags):
+            rows.append({**summary(found), "name": name})
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(rows, indent=2))
         return
     _print_list(rows)
 
@@ -67,7 +76,7 @@ def show(name: str, as_json: bool) -> None:
         raise click.UsageError(f"{name} is a pipeline; see `convfilter describe {name}`")
     facts = effective(kernel)
     if as_json:
-        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(facts, indent=2))
         return
     _print_kernel(kernel, facts)
 
@@ -154,8 +163,8 @@ def check(files: tuple[str, ...]) -> int:
 @click.option("--pipeline", is_flag=True, help="The schema of pipeline files instead.")
 def schema(pipeline: bool) -> None:
     """Print the JSON Schema of kernel files."""
-    from convfilter.filters import PipelineFile
     from convfilter.kernel import KernelFile
+    from convfilter.pipelinefile import PipelineFile
 
     model = PipelineFile if pipeline else KernelFile
-    click.echo(json.dumps(model.model_json_schema(), indent=2, ensure_ascii=False))
+    click.echo(json.dumps(model.model_json_schema(), indent=2))

@@ -6,9 +6,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-RANGES = ("clip", "abs", "rescale", "signed", "gain", "raw")
-BORDERS = ("zero", "edge", "reflect", "symmetric", "wrap")
-COMBINES = ("none", "magnitude", "max", "absmax", "sum", "mean")
+from convfilter.words import BORDERS, COMBINES, DATA_FORMATS, POOL_MODES, VALUES
 
 
 class PairType(click.ParamType):
@@ -68,11 +66,11 @@ def layer_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--combine", type=click.Choice(COMBINES),
                      help="How a bank's filters become one picture; default: the kernel's."),
         click.option("--pool", type=PairType(1), help="Pool after the last layer."),
-        click.option("--pool-mode", type=click.Choice(("max", "average")), default="max", show_default=True,
+        click.option("--pool-mode", type=click.Choice(POOL_MODES), default="max", show_default=True,
                      help="How a pool becomes a pixel."),
-        click.option("--values", type=click.Choice(("stored", "unit")),
+        click.option("--values", type=click.Choice(VALUES),
                      help="Pixels as stored (0–255, 0–65535) or scaled to 0–1."),
-        click.option("--data-format", type=click.Choice(("channels_last", "channels_first")),
+        click.option("--data-format", type=click.Choice(DATA_FORMATS),
                      help="Order of the axes in the network; the results are the same."),
     ]  # fmt: skip
     for option in reversed(options):
@@ -82,6 +80,8 @@ def layer_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def settings(options: dict[str, Any]) -> dict[str, Any]:
     """Those of a command's options that pipeline.Settings takes."""
-    names = ("pad", "border", "strides", "dilation", "activation", "bias", "combine", "pool", "pool_mode",
-             "values", "data_format")  # fmt: skip
-    return {name: options[name] for name in names}
+    from dataclasses import fields
+
+    from convfilter.pipeline import Settings
+
+    return {field.name: options[field.name] for field in fields(Settings)}

@@ -1,5 +1,6 @@
 """What the user sees of a batch: a progress bar, failures as they happen, a summary at the end."""
 
+import traceback
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,8 @@ class Report:
         if done.error:
             self.first_error = self.first_error or done.error
             if self.total > 1:
+                if click.get_current_context().find_root().params["debug"]:
+                    traceback.print_exception(done.error)
                 self._say(f"Error: {done.error}")
         elif self.verbose and not self.quiet:
             more = f" … {done.targets[-1]}" if len(done.targets) > 1 else ""
@@ -70,7 +73,7 @@ class Report:
         """A line on stderr, above the bar, never wrapped or read as markup."""
         err().print(text, markup=False, soft_wrap=True, emoji=False)
 
-    def exit_code(self) -> int:
+    def finish(self) -> int:
         """0 if all went well, 1 if some picture failed; a single picture's error is raised."""
         if self.first_error and self.total == 1:
             raise self.first_error

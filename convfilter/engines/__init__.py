@@ -1,1 +1,1 @@
-"""Engines run a settled Pipeline on a batch of pictures; one engine a file."""
+"""Engines run a Pipeline on a batch of pictures; one engine a file."""

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from convfilter.errors import BackendError, PictureError
+from convfilter.errors import BackendError, ConvfilterError, PictureError
 from convfilter.geometry import settle
 from convfilter.model import build, keras
 from convfilter.pipeline import Pipeline
 from convfilter.runtime import quiet
 
-_OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")
+_OUT_OF_MEMORY = ("resource_exhausted", "resourceexhausted", "out of memory", "oom when", "can't allocate")
 
 
 def run(pipeline: Pipeline, batch: np.ndarray, full_scale: float, device: str = "auto") -> np.ndarray:
@@ -21,7 +21,7 @@ def run(pipeline: Pipeline, batch: np.ndarray, full_scale: float, device: str = 
     device: auto | cpu | gpu | gpu:N. Raises FilterError when the picture is too small for the
     pipeline, PictureError when memory runs out, BackendError when the device is not here.
     """
-    pipeline = settle(pipeline, (batch.shape[1], batch.shape[2]))
+    settle(pipeline, (batch.shape[1], batch.shape[2]))  # is the picture large enough?
     first = pipeline.data_format == "channels_first"
     if first:
         batch = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
@@ -29,12 +29,18 @@ def run(pipeline: Pipeline, batch: np.ndarray, full_scale: float, device: str = 
     try:
         with _on(device):
             result: np.ndarray = _model(pipeline, full_scale if has_bias else 1.0, device)(batch)
-    except Exception as error:
-        if type(error).__name__ in _OUT_OF_MEMORY:
-            size = f"{batch.shape[0]}×{batch.shape[1]}×{batch.shape[2]}"
-            raise PictureError(f"not enough memory for {size} in {pipeline.name}") from error
+    except ConvfilterError:
         raise
+    except Exception as error:  # whatever the backend raises
+        raise PictureError(_what_failed(error, pipeline)) from error
     return result.transpose(0, 2, 3, 1) if first else result
+
+
+def _what_failed(error: Exception, pipeline: Pipeline) -> str:
+    said = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+    if isinstance(error, MemoryError) or any(words in said.lower() for words in _OUT_OF_MEMORY):
+        return f"not enough memory for {pipeline.name}; make the picture smaller"
+    return f"Keras on {keras.config.backend()} failed in {pipeline.name}: {said}"
 
 
 def devices() -> list[str]:
@@ -63,8 +69,8 @@ def _on(device: str) -> Any:
     if wanted not in found:
         have = f"found {', '.join(found)}" if found else "found none"
         raise BackendError(
-            f"--device {device}: looked for {wanted} among the GPUs that Keras' backend "
-            f"{keras.config.backend()} can use, and {have}; use --device cpu"
+            f"device {device}: looked for {wanted} among the GPUs that Keras' backend "
+            f"{keras.config.backend()} can use, and {have}; use the device cpu"
         )
     return keras.device(wanted)
 

@@ -1,0 +1,26 @@
+"""The words an option or a file may use, each list in one place."""
+
+from typing import Literal, get_args
+
+Activation = Literal[
+    "abs", "celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish",
+    "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu",
+    "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid",
+    "sparsemax", "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
+]  # fmt: skip
+Border = Literal["zero", "edge", "reflect", "symmetric", "wrap"]
+Color = Literal["gray", "each", "luma"]
+Combine = Literal["none", "magnitude", "max", "absmax", "sum", "mean"]
+DataFormat = Literal["channels_last", "channels_first"]
+PoolMode = Literal["max", "average"]
+Range = Literal["clip", "abs", "rescale", "signed", "gain", "raw"]
+Values = Literal["stored", "unit"]
+
+ACTIVATIONS: tuple[str, ...] = get_args(Activation)
+BORDERS: tuple[str, ...] = get_args(Border)
+COLORS: tuple[str, ...] = get_args(Color)
+COMBINES: tuple[str, ...] = get_args(Combine)
+DATA_FORMATS: tuple[str, ...] = get_args(DataFormat)
+POOL_MODES: tuple[str, ...] = get_args(PoolMode)
+RANGES: tuple[str, ...] = get_args(Range)
+VALUES: tuple[str, ...] = get_args(Values)
