@@ -1,0 +1,1 @@
+"""Training on digits: one recipe, one architecture, one loader a file."""
