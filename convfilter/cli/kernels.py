@@ -1,6 +1,7 @@
 """convfilter kernels."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -141,8 +142,6 @@ def _matrix(weights: Any) -> "Text":
 @click.argument("files", nargs=-1, required=True, type=click.Path())
 def check(files: tuple[str, ...]) -> int:
     """Check kernel and pipeline files; say line, column, field and mend."""
-    from pathlib import Path
-
     from convfilter.errors import FilterError
     from convfilter.filters import load_file
 
@@ -168,3 +167,22 @@ def schema(pipeline: bool) -> None:
 
     model = PipelineFile if pipeline else KernelFile
     click.echo(json.dumps(model.model_json_schema(), indent=2))
+
+
+@command.command("extract")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--layer", required=True, metavar="NAME", help="A convolution layer of the model.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where files go.")
+@click.option("--each", is_flag=True, help="Also a file a filter.")
+def extract(model: Path, layer: str, out: Path, each: bool) -> None:
+    """Write the kernels that a network has learned as kernel files, which `apply` runs on any picture."""
+    from convfilter.cli.training import say
+    from convfilter.train.extract import extract as bank_of
+    from convfilter.train.extract import extract_each, source_of, write
+    from convfilter.train.models import load_model, warn_text
+
+    say(warn_text(model))
+    network, source = load_model(model), source_of(model)
+    files = [bank_of(network, layer, source), *(extract_each(network, layer, source) if each else [])]
+    for path in write(out, files):
+        click.echo(str(path))

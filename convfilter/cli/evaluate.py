@@ -1,0 +1,36 @@
+"""convfilter evaluate."""
+
+import json
+from pathlib import Path
+
+import click
+
+from convfilter.cli.console import out
+
+
+@click.command("evaluate")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--data", default="mnist", show_default=True, metavar="PATH", help="A data set, as for train.")
+@click.option("--json", "as_json", is_flag=True, help="The report as an object.")
+def command(model: Path, data: str, as_json: bool) -> None:
+    """Judge a trained model on a data set's test pictures (or on all its labelled ones)."""
+    from convfilter.cli.training import say
+    from convfilter.errors import DataError
+    from convfilter.train.data import load
+    from convfilter.train.models import load_model, warn_text
+    from convfilter.train.run import assess, check_fit
+
+    say(warn_text(model))
+    network = load_model(model)
+    found = load(data)
+    part = next((p for p in (found.test, found.train) if p is not None and p.labels is not None), None)
+    if part is None:
+        raise DataError(f"{data}: no labelled pictures to judge by; give a set with labels")
+    check_fit(network, part, len(found.classes), model)
+    report, confusion = assess(network, part, len(found.classes))
+    if as_json:
+        click.echo(json.dumps({**report, "classes": list(found.classes), "confusion": confusion}, indent=2))
+        return
+    out().print(f"accuracy {report['accuracy']:.4%}, loss {report['loss']:.5f}, {report['images']} pictures")
+    for name, row in zip(found.classes, confusion, strict=True):
+        out().print(f"{name:>12} " + " ".join(f"{count:6d}" for count in row), markup=False)

@@ -1,0 +1,47 @@
+"""convfilter finetune."""
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command("finetune")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--data", required=True, metavar="PATH", help="Pictures to train and test on, as for train.")
+@click.option(
+    "--freeze", metavar="LAYERS", default="", help="Layers that stay as they are, joined by commas."
+)
+@click.option("--rate-new", type=float, default=1e-3, show_default=True, help="Learning rate of new layers.")
+@click.option(
+    "--rate-reused", type=float, default=1e-3, show_default=True, help="Of layers that keep weights."
+)
+@click.option("--each", type=click.IntRange(1), metavar="N", help="Use only N pictures a class.")
+@click.option("--keep-head", is_flag=True, help="Keep the last layer's weights too.")
+@click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
+@click.option("--batch-size", type=click.IntRange(1), default=32, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/finetune-…]")
+@click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors and the result.")
+def command(
+    model: Path, data: str, freeze: str, rate_new: float, rate_reused: float, each: int | None,
+    keep_head: bool, epochs: int, batch_size: int, seed: int, out: Path | None, quiet: bool,
+) -> None:  # fmt: skip
+    """Train a network further on other data, and from scratch beside it, and compare the two."""
+    from convfilter.cli.training import Watch, say
+    from convfilter.train.data import load
+    from convfilter.train.finetune import finetune
+    from convfilter.train.loop import Plan
+    from convfilter.train.models import load_model, warn_text
+    from convfilter.train.run import new_folder, write_json
+
+    say(warn_text(model))
+    folder = out or new_folder("finetune")
+    plan = Plan("finetune", model.stem, epochs, batch_size, seed, validation=0.0)
+    with Watch(folder, quiet, tensorboard=False) as watch:
+        report = finetune(
+            load_model(model), load(data), plan, folder, watch, rate_new=rate_new, rate_reused=rate_reused,
+            frozen=[name for name in freeze.split(",") if name], each=each, keep_head=keep_head,
+        )  # fmt: skip
+    write_json(folder / "report.json", report)
+    click.echo(json.dumps(report, indent=2))

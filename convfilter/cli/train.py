@@ -1,0 +1,63 @@
+"""convfilter train."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command("train")
+@click.argument("dataset", metavar="mnist|fashion-mnist|NAME")
+@click.option("--data", metavar="PATH", help="Kaggle CSV, IDX, .npz, or a folder of folders.")
+@click.option(
+    "--recipe", metavar="article|fast|best", default="article", show_default=True, help="How it is trained."
+)
+@click.option("--arch", "architecture", metavar="NAME", help="The network: lenet5, alexnet, zfnet, vgg11, …")
+@click.option("--epochs", type=click.IntRange(1), help="Default: the recipe's.")
+@click.option("--batch-size", type=click.IntRange(1), help="Default: the recipe's.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Same seed, same bits.")
+@click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/NAME-…]")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on where a run stopped.")
+@click.option("--limit", type=click.IntRange(10), help="Use only so many training and test pictures.")
+@click.option("--classes", type=click.IntRange(2), help="How many classes; default: what the data says.")
+@click.option("--tensorboard", is_flag=True, help="Write logs for TensorBoard into the run's folder.")
+@click.option("--backend", metavar="tensorflow|jax|torch", help="Keras' backend; default: KERAS_BACKEND.")
+@click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
+def command(
+    dataset: str, data: str | None, recipe: str, seed: int, out: Path | None, resume: Path | None,
+    tensorboard: bool, backend: str | None, quiet: bool, **given: Any,
+) -> int:  # fmt: skip
+    """Train a network on MNIST, or on pictures like it, and judge it on the test set.
+
+    \b
+    convfilter train mnist
+    convfilter train mnist --recipe fast
+    convfilter train mnist --data kaggle/ --arch lenet5 --epochs 5
+    convfilter train mnist --resume runs/mnist-20260101-120000
+    """
+    from convfilter.cli.training import Watch, say
+    from convfilter.runtime import choose_backend
+
+    if backend:
+        choose_backend(backend)
+    from convfilter.train import run
+
+    if resume is None:
+        plan = run.new_plan(recipe, seed, **given)
+        folder = out or run.new_folder(dataset)
+    else:
+        plan, folder = None, resume
+    try:
+        with Watch(folder, quiet, tensorboard) as watch:
+            if plan:
+                result = run.start(data or dataset, plan, folder, watch)
+            else:
+                result = run.resume(folder, watch, data)
+    except KeyboardInterrupt:
+        say(f"interrupted; go on with: convfilter train {dataset} --resume {folder}")
+        raise
+    if not quiet:
+        test = result.report.get("test")
+        said = f"test accuracy {test['accuracy']:.4%} on {test['images']} pictures; " if test else ""
+        say(f"{said}{folder}/README.md has the rest")
+    return 0

@@ -1,0 +1,70 @@
+"""What the user sees of a training: a bar an epoch, a line when it ends; TensorBoard's logs."""
+
+from pathlib import Path
+from typing import Any
+
+from convfilter.cli.console import err
+from convfilter.errors import BackendError
+
+
+def say(text: str) -> None:
+    """A line on stderr, never read as markup."""
+    err().print(text, markup=False, soft_wrap=True)
+
+
+class Watch:
+    """Watches train.loop: epoch, step, loss, accuracy and time left. A context manager."""
+
+    def __init__(self, folder: Path, quiet: bool, tensorboard: bool):
+        self.quiet = quiet
+        self.bar: Any = None
+        self.task: Any = None
+        self.logs = _tensorboard(folder) if tensorboard else None
+
+    def __enter__(self) -> "Watch":
+        if not self.quiet and err().is_terminal:
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                       TextColumn("{task.fields[logs]}"), TimeRemainingColumn())  # fmt: skip
+            self.bar = Progress(*columns, console=err(), transient=True)
+            self.bar.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.bar:
+            self.bar.stop()
+        if self.logs:
+            self.logs.close()
+
+    def step(self, epoch: int, step: int, steps: int, logs: dict[str, float]) -> None:
+        if not self.bar:
+            return
+        if self.task is None or step == 1:
+            if self.task is not None:
+                self.bar.remove_task(self.task)
+            self.task = self.bar.add_task(f"epoch {epoch + 1}", total=steps, logs="")
+        self.bar.update(self.task, completed=step, logs=_numbers(logs))
+
+    def epoch(self, row: dict[str, float]) -> None:
+        if not self.quiet:
+            values = {name: value for name, value in row.items() if name != "epoch"}
+            say(f"epoch {row['epoch']:g}: {_numbers(values)}")
+        if self.logs:
+            for name, value in row.items():
+                if name != "epoch":
+                    self.logs.add_scalar(name, value, int(row["epoch"]))
+
+
+def _numbers(values: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.5g}" for name, value in values.items())
+
+
+def _tensorboard(folder: Path) -> Any:
+    try:
+        from tensorboard.summary import Writer
+    except ImportError as error:
+        raise BackendError(
+            "--tensorboard: tensorboard is not installed; pip install 'convfilter[tensorboard]'"
+        ) from error
+    return Writer(str(folder / "tensorboard"))

@@ -1,0 +1,135 @@
+"""Fine-tuning: a trained network on other classes or data, its layers kept where name and shape agree.
+
+The same network is also trained from scratch on the same pictures with the same seed, so that the report
+says what the old weights were worth.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convfilter.errors import DataError, FilterError
+from convfilter.model import keras
+from convfilter.train.data import Data, Dataset
+from convfilter.train.loop import Plan, Row, Watcher, evaluate, train
+
+
+@dataclass(frozen=True)
+class Rates:
+    """A recipe for `loop.train`: Adam with one rate for the reused layers and one for the new."""
+
+    new: float
+    reused: float
+    reused_layers: frozenset[str]
+
+    def compile(self, model: Any) -> None:
+        made = {
+            rate: keras.optimizers.Adam(rate, name=f"adam_{n}")
+            for n, rate in enumerate({self.new, self.reused})
+        }
+        own = {variable.path: layer.name for layer in model.layers for variable in layer.trainable_variables}
+
+        def choose(variable: Any) -> Any:
+            return made[self.reused if own[variable.path] in self.reused_layers else self.new]
+
+        optimizer = keras.optimizers.MultiOptimizer(choose) if len(made) > 1 else made[self.new]
+        model.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
+
+    def batch(self, images: np.ndarray, rng: np.random.Generator) -> Any:
+        return images
+
+    def rate(self, epoch: float, epochs: int, history: Sequence[Row]) -> None:
+        """The optimisers keep their own rates."""
+
+
+def fresh_copy(model: Any, classes: int, keep_head: bool = False) -> Any:
+    """The same network with new weights and, unless `keep_head`, a new last Dense layer for `classes`.
+
+    Raises FilterError where the last layer is not Dense.
+    """
+    head = model.layers[-1]
+    if not isinstance(head, keras.layers.Dense):
+        raise FilterError(f"the last layer, {head.name}, is not Dense; only such networks get a new head")
+    if keep_head and head.units != classes:
+        raise FilterError(f"the head tells {head.units} classes, the data has {classes}; don't keep it")
+
+    def copy(layer: Any) -> Any:
+        config = layer.get_config()
+        if layer is head and not keep_head:
+            config.update(units=classes, name=f"{head.name}_new")
+        return type(layer).from_config(config)
+
+    return keras.models.clone_model(model, clone_function=copy)
+
+
+def reuse(model: Any, trained: Any) -> list[str]:
+    """Copy the weights of layers of the same name and shapes into `model`; their names."""
+    old = {layer.name: layer for layer in trained.layers if layer.weights}
+    reused = []
+    for layer in model.layers:
+        other = old.get(layer.name)
+        if other and [w.shape for w in layer.weights] == [w.shape for w in other.weights]:
+            layer.set_weights(other.get_weights())
+            reused.append(layer.name)
+    return reused
+
+
+def freeze(model: Any, names: Sequence[str]) -> None:
+    """Make layers untrainable. Raises FilterError for a name the model has not."""
+    known = [layer.name for layer in model.layers if layer.weights]
+    for name in names:
+        if name not in known:
+            raise FilterError(f'no layer "{name}" with weights; the model has {", ".join(known)}')
+        model.get_layer(name).trainable = False
+
+
+def few(dataset: Dataset, each: int | None, seed: int) -> Dataset:
+    """At most `each` pictures a class, drawn by `seed`. Raises DataError where a class has none."""
+    if each is None:
+        return dataset
+    assert dataset.labels is not None
+    rng = np.random.default_rng(seed)
+    classes = range(int(dataset.labels.max()) + 1)
+    chosen = [rng.permutation(np.flatnonzero(dataset.labels == label))[:each] for label in classes]
+    if any(len(part) == 0 for part in chosen):
+        raise DataError("a class without pictures; give some of each")
+    return dataset.take(np.concatenate(chosen))
+
+
+def finetune(
+    trained: Any,
+    data: Data,
+    plan: Plan,
+    folder: Path,
+    watcher: Watcher,
+    *,
+    rate_new: float,
+    rate_reused: float,
+    frozen: Sequence[str] = (),
+    each: int | None = None,
+    keep_head: bool = False,
+) -> dict[str, Any]:
+    """Train fine-tuned and from scratch; the report. The models lie in folder/finetuned and folder/scratch.
+
+    Raises DataError without labelled training and test pictures, FilterError for a network that can't be
+    fine-tuned.
+    """
+    if data.train is None or data.test is None or data.train.labels is None or data.test.labels is None:
+        raise DataError(f"{data.source}: fine-tuning needs labelled pictures for training and for the test")
+    chosen = few(data.train, each, plan.seed)
+    report: dict[str, Any] = {"images": len(chosen.images), "seed": plan.seed}
+    for name in ("scratch", "finetuned"):
+        keras.utils.set_random_seed(plan.seed)
+        model = fresh_copy(trained, len(data.classes), keep_head)
+        reused = reuse(model, trained) if name == "finetuned" else []
+        if reused:
+            freeze(model, frozen)
+        recipe = Rates(rate_new, rate_reused, frozenset(reused))
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        train(model, recipe, plan, chosen, None, folder / name, watcher)
+        report[name] = {**evaluate(model, data.test), "reused": reused}
+    report["gain"] = report["finetuned"]["accuracy"] - report["scratch"]["accuracy"]
+    return report

