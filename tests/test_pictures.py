@@ -285,9 +285,9 @@ def test_awkward_class_names_are_drawn_without_a_warning(data, tmp_path):
 
 
 def report_of(model, data):
-    from convfilter.train.run import confusion
+    from convfilter.train.run import assess
 
-    return {"confusion": confusion(model, data.test, 10).tolist()}
+    return {"confusion": assess(model, data.test, 10)[1]}
 
 
 def test_write_all_writes_every_picture_and_all_follow_the_data(data, tmp_path):

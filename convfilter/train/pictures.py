@@ -11,9 +11,39 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convfilter.errors import ConvfilterError, DataError, FilterError
-from convfilter.files import atomic_write
+from convfilter.errors import DataError, FilterError
 from convfilter.train.data import Data, Dataset
+from convfilter.train.figures import (
+    BLUE,
+    CELL,
+    DIAGONAL,
+    EMPTY,
+    FAINT,
+    GREEN,
+    INK,
+    MOST_ROWS,
+    ORANGE,
+    PURPLE,
+    RED,
+    SMALL,
+    TEXT,
+    TITLE,
+    as_floats,
+    colour_bar,
+    displayed,
+    draw_line,
+    integers,
+    labels_of,
+    mosaic,
+    name_ticks,
+    new_figure,
+    no_maths,
+    percent,
+    require_matplotlib,
+    save,
+    shown_names,
+    styled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,16 +59,8 @@ CONFUSION_MATRIX = "confusion-matrix.png"
 WORST_ERRORS = "worst-errors.png"
 FIRST_KERNELS = "first-kernels.png"
 
-BLUE, ORANGE, GREEN, RED, PURPLE = "#4C72B0", "#DD8452", "#55A868", "#C44E52", "#8172B3"  # seaborn's "deep"
-INK, FAINT, GRID, EMPTY, DIAGONAL = "#2F3440", "#70757F", "#E6E8EC", "#F6F7F9", "#D5E0EF"
-TITLE, TEXT, SMALL = 13, 10.5, 9.5  # points
-DOTS = 120  # per inch
-CELL = 0.6  # inches of a small picture
-
-MOST_ROWS = 20  # classes up to which each has a row of pictures, a number and a name
 MOST_KERNELS = 128
 MOST_CHANNELS = 4  # up to which a kernel's channels are drawn side by side; of more, their mean
-NAME_LENGTH = 14  # letters of a class name
 
 
 def write_all(
@@ -74,19 +96,8 @@ def write_all(
     if first_conv(model) is not None:
         figures[FIRST_KERNELS] = draw_first_kernels(model)
     for name, figure in figures.items():
-        _write(figure, folder / name)
+        save(figure, folder / name)
     return [folder / name for name in figures]
-
-
-def require_matplotlib() -> None:
-    """Raise ConvfilterError where matplotlib can't be imported; worth a call before hours of training."""
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError as error:
-        raise ConvfilterError(
-            f"a run's pictures need matplotlib, which can't be imported ({error}); "
-            "get it with pip install matplotlib"
-        ) from error
 
 
 # Label counts
@@ -94,7 +105,7 @@ def require_matplotlib() -> None:
 
 def label_counts(data: Data, path: Path) -> None:
     """How many pictures each class has."""
-    _write(draw_label_counts(data), path)
+    save(draw_label_counts(data), path)
 
 
 def draw_label_counts(data: Data) -> "Figure":
@@ -102,21 +113,21 @@ def draw_label_counts(data: Data) -> "Figure":
     parts = {"Training": data.train, "Test": data.test}
     drawn = {name: part for name, part in parts.items() if part is not None and part.labels is not None}
     size = len(data.classes)
-    figure = _figure(1 + 4.4 * max(1, len(drawn)), 1.1 + 0.36 * np.clip(size, 5, MOST_ROWS))
+    figure = new_figure(1 + 4.4 * max(1, len(drawn)), 1.1 + 0.36 * np.clip(size, 5, MOST_ROWS))
     panels = figure.subplots(1, max(1, len(drawn)), squeeze=False, sharey=True)[0]
     for axes, (name, part), color in zip(panels, drawn.items(), (BLUE, PURPLE), strict=False):
         counts, even = part.counts(size), len(part) / size
         axes.barh(np.arange(size), counts, height=0.72, color=color)
-        _style(axes, f"{name}: {len(part):,} pictures", grid="x")
+        styled(axes, f"{name}: {len(part):,} pictures", grid="x")
         axes.spines["left"].set_visible(False)
         axes.set_xlim(0, max(1, counts.max()) * 1.05)
         if size <= MOST_ROWS:
             _number_bars(axes, counts)
         axes.axvline(even, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         axes.set_xlabel(f"pictures (dashed: an even share, {even:,.0f})", fontsize=TEXT, color=INK)
-        axes.xaxis.set_major_locator(_integers(5))
+        axes.xaxis.set_major_locator(integers(5))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    _name_ticks(panels[0].yaxis, data.classes)
+    name_ticks(panels[0].yaxis, data.classes)
     panels[0].set_ylim(size - 0.4, -0.6)  # the first class on top
     return figure
 
@@ -143,44 +154,44 @@ def _number_bars(axes: "Axes", counts: np.ndarray) -> None:
 
 def sample_digits(dataset: Dataset, classes: Sequence[str], path: Path) -> None:
     """Some pictures of each class."""
-    _write(draw_sample_digits(dataset, classes), path)
+    save(draw_sample_digits(dataset, classes), path)
 
 
 def draw_sample_digits(dataset: Dataset, classes: Sequence[str], each: int = 12) -> "Figure":
     """A row a class, with up to `each` of its pictures, evenly spread over the data set."""
-    labels, rows = _labels(dataset), min(len(classes), MOST_ROWS)
+    labels, rows = labels_of(dataset), min(len(classes), MOST_ROWS)
     tiles = np.ones((rows, each, *dataset.images.shape[1:]), np.float32)  # 1 is white
     for label in range(rows):
         found = np.flatnonzero(labels == label)
         count = min(each, len(found))
         if count:
-            tiles[label, :count] = _scaled(dataset.images[found[np.arange(count) * len(found) // count]])
-    figure = _figure(1.5 + CELL * each, 0.8 + CELL * rows)
+            tiles[label, :count] = as_floats(dataset.images[found[np.arange(count) * len(found) // count]])
+    figure = new_figure(1.5 + CELL * each, 0.8 + CELL * rows)
     some = "" if rows == len(classes) else f"the first {rows} of {len(classes)} classes"
-    axes = _mosaic(figure, tiles, f"Samples of {some or 'each class'}")
-    _name_ticks(axes.yaxis, classes[:rows])
+    axes = mosaic(figure, tiles, f"Samples of {some or 'each class'}")
+    name_ticks(axes.yaxis, classes[:rows])
     return figure
 
 
 def augmented(recipe: Any, dataset: Dataset, seed: int, path: Path) -> None:
     """A few pictures, and what the recipe's augmentation makes of them."""
-    _write(draw_augmented(recipe, dataset, seed), path)
+    save(draw_augmented(recipe, dataset, seed), path)
 
 
 def draw_augmented(recipe: Any, dataset: Dataset, seed: int, versions: int = 10) -> "Figure":
     """A row a picture: itself, a space, and `versions` of what recipe.batch(images, rng) makes of it."""
     from convfilter.model import keras
 
-    firsts = np.unique(_labels(dataset), return_index=True)[1][:10]  # the first picture of each class
-    originals = _scaled(dataset.images[firsts])  # (n, H, W, C)
+    firsts = np.unique(labels_of(dataset), return_index=True)[1][:10]  # the first picture of each class
+    originals = as_floats(dataset.images[firsts])  # (n, H, W, C)
     batch = recipe.batch(np.repeat(originals, versions, axis=0), np.random.default_rng(seed))
     made = np.asarray(keras.ops.convert_to_numpy(batch), np.float32)
     made = made.reshape(len(firsts), versions, *originals.shape[1:])
     space = np.ones_like(originals[:, None])
     tiles = np.concatenate([originals[:, None], space, made], axis=1)
-    figure = _figure(0.5 + CELL * (versions + 2), 1.1 + CELL * len(firsts))
+    figure = new_figure(0.5 + CELL * (versions + 2), 1.1 + CELL * len(firsts))
     name = getattr(recipe, "__name__", "").rpartition(".")[2]
-    axes = _mosaic(figure, tiles, "Augmentation" + (f' by the recipe "{name}"' if name else ""))
+    axes = mosaic(figure, tiles, "Augmentation" + (f' by the recipe "{name}"' if name else ""))
     for row in range(len(firsts)):
         axes.text(1, row, "→", ha="center", va="center", fontsize=16, color=FAINT)
     heads = ["original", f"{versions} of its versions in training"]
@@ -194,31 +205,31 @@ def draw_augmented(recipe: Any, dataset: Dataset, seed: int, versions: int = 10)
 
 def learning_curves(history: Sequence[Row], path: Path) -> None:
     """Loss, accuracy and learning rate by epoch."""
-    _write(draw_learning_curves(history), path)
+    save(draw_learning_curves(history), path)
 
 
 def draw_learning_curves(history: Sequence[Row]) -> "Figure":
     """Three panels over one axis of epochs; the best validation accuracy is marked."""
     if not history:
         raise DataError("no epoch has been trained, so there are no learning curves to draw")
-    figure = _figure(8, 7.6)
+    figure = new_figure(8, 7.6)
     panels = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 1.6))
     epochs = [row["epoch"] for row in history]
     for axes, name in zip(panels, ("loss", "accuracy"), strict=False):
-        _style(axes, name.capitalize())
+        styled(axes, name.capitalize())
         for key, label, color in ((name, "training", BLUE), (f"val_{name}", "validation", ORANGE)):
             if key in history[0]:
-                _line(axes, epochs, [row[key] for row in history], color, label)
+                draw_line(axes, epochs, [row[key] for row in history], color, label)
     if "val_accuracy" in history[0]:
         best = max(history, key=lambda row: row["val_accuracy"])
-        said = f"best: {_percent(best['val_accuracy'], 2)} in epoch {best['epoch']:.0f}"
+        said = f"best: {percent(best['val_accuracy'], 2)} in epoch {best['epoch']:.0f}"
         ring = {"marker": "o", "markersize": 12, "markerfacecolor": "none", "markeredgewidth": 1.6}
         panels[1].plot([best["epoch"]], [best["val_accuracy"]], color=RED, linestyle="", label=said, **ring)
     panels[1].yaxis.set_major_formatter(lambda value, _: f"{value * 100:.4g} %")
     for axes in panels[:2]:
         axes.legend(frameon=False, fontsize=TEXT, labelcolor=INK)
     _draw_rates(panels[2], epochs, np.array([row["rate"] for row in history]))
-    panels[2].xaxis.set_major_locator(_integers(12))
+    panels[2].xaxis.set_major_locator(integers(12))
     panels[2].set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
     return figure
 
@@ -227,7 +238,7 @@ def _draw_rates(axes: "Axes", epochs: Sequence[float], rates: np.ndarray) -> Non
     """The learning rate at the end of each epoch, on a log axis unless it is zero throughout."""
     from matplotlib.ticker import LogLocator, NullLocator
 
-    _style(axes, "Learning rate")
+    styled(axes, "Learning rate")
     axes.set_xlabel("epoch", fontsize=TEXT, color=INK)
     positive = rates[rates > 0]
     if len(positive):
@@ -238,7 +249,7 @@ def _draw_rates(axes: "Axes", epochs: Sequence[float], rates: np.ndarray) -> Non
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
         rates = np.where(rates > 0, rates, np.nan)
-    _line(axes, epochs, rates, GREEN, "rate")
+    draw_line(axes, epochs, rates, GREEN, "rate")
 
 
 # Errors
@@ -246,12 +257,12 @@ def _draw_rates(axes: "Axes", epochs: Sequence[float], rates: np.ndarray) -> Non
 
 def confusion_matrix(counts: Any, classes: Sequence[str], path: Path) -> None:
     """What was taken for what. counts: (classes, classes), rows are the true class."""
-    _write(draw_confusion_matrix(counts, classes), path)
+    save(draw_confusion_matrix(counts, classes), path)
 
 
 def draw_confusion_matrix(counts: Any, classes: Sequence[str]) -> "Figure":
     """Errors coloured by their share of the row, on a scale of their own; the right answers pale blue."""
-    figure = _figure(3.7 + 0.5 * min(len(classes), MOST_ROWS), 2 + 0.5 * min(len(classes), MOST_ROWS))
+    figure = new_figure(3.7 + 0.5 * min(len(classes), MOST_ROWS), 2 + 0.5 * min(len(classes), MOST_ROWS))
     from matplotlib import colormaps, colors
 
     counts = np.asarray(counts)
@@ -266,18 +277,18 @@ def draw_confusion_matrix(counts: Any, classes: Sequence[str]) -> "Figure":
     apart = np.ma.masked_where(~right, shares)
     axes.pcolormesh(edges, edges, apart, cmap=colors.ListedColormap([DIAGONAL]), **lines)
     wrong, total = int(counts[~right].sum()), int(counts.sum())
-    _style(axes, f"{wrong:,} {'error' if wrong == 1 else 'errors'} among {total:,} pictures", grid=None)
+    styled(axes, f"{wrong:,} {'error' if wrong == 1 else 'errors'} among {total:,} pictures", grid=None)
     if size <= MOST_ROWS:
         _number_cells(axes, counts, shares > 0.55 * most)
-    _name_ticks(axes.xaxis, classes)
-    _name_ticks(axes.yaxis, classes)
-    if size > MOST_ROWS or max(map(len, _names(classes))) > 2:
+    name_ticks(axes.xaxis, classes)
+    name_ticks(axes.yaxis, classes)
+    if size > MOST_ROWS or max(map(len, shown_names(classes))) > 2:
         axes.xaxis.set_tick_params(rotation=90)
     axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), aspect="equal")
     axes.spines[:].set_visible(False)
     axes.set_xlabel("predicted class", fontsize=TEXT, color=INK)
     axes.set_ylabel("true class", fontsize=TEXT, color=INK)
-    bar = _bar(figure, mesh, axes, "share of the true class's pictures")
+    bar = colour_bar(figure, mesh, axes, "share of the true class's pictures")
     bar.set_major_formatter(lambda value, _: f"{value * 100:.3g} %")
     return figure
 
@@ -290,7 +301,7 @@ def _number_cells(axes: "Axes", counts: np.ndarray, dark: np.ndarray) -> None:
         axes.text(column, row, f"{counts[row, column]}", **{**style, **own})
     for row, total in enumerate(counts.sum(1)):
         if total:
-            axes.text(len(counts) + 0.2, row, _percent(counts[row, row] / total, 1), **style)
+            axes.text(len(counts) + 0.2, row, percent(counts[row, row] / total, 1), **style)
     axes.text(len(counts) + 0.2, -0.8, "recall", **{**style, "color": FAINT})
 
 
@@ -304,19 +315,19 @@ def worst_errors(
     dataset: Dataset, probabilities: np.ndarray, classes: Sequence[str], path: Path, count: int = 24
 ) -> None:
     """The wrong answers that the model was surest of. probabilities: (n, classes)."""
-    _write(draw_worst_errors(dataset, probabilities, classes, count), path)
+    save(draw_worst_errors(dataset, probabilities, classes, count), path)
 
 
 def draw_worst_errors(
     dataset: Dataset, probabilities: np.ndarray, classes: Sequence[str], count: int = 24
 ) -> "Figure":
     """Up to `count` pictures, each under its true class, the predicted one and that one's probability."""
-    labels, names, columns = _labels(dataset), _names(classes), 6
+    labels, names, columns = labels_of(dataset), shown_names(classes), 6
     ranked = rank_errors(labels, probabilities)
     worst = ranked[:count]
     long = max(map(len, names)) > 6
     rows = -(-len(worst) // columns)
-    figure = _figure(8.4, 0.9 + (1.95 if long else 1.75) * rows)
+    figure = new_figure(8.4, 0.9 + (1.95 if long else 1.75) * rows)
     if not len(worst):
         figure.suptitle(f"No errors among {len(labels):,} pictures", fontsize=TITLE, color=INK, y=0.6)
         return figure
@@ -329,9 +340,9 @@ def draw_worst_errors(
         axes.axis("off")
     for axes, i in zip(figure.axes, worst, strict=False):
         answer = int(probabilities[i].argmax())
-        axes.imshow(_displayed(_scaled(dataset.images[i])), cmap="gray", vmin=0, vmax=1)
+        axes.imshow(displayed(as_floats(dataset.images[i])), cmap="gray", vmin=0, vmax=1)
         text = f"{names[labels[i]]}{chr(10) if long else ' '}→ {names[answer]}"
-        axes.set_title(f"{text}\n{_percent(probabilities[i, answer], 1)}", fontsize=TEXT, color=INK, pad=5)
+        axes.set_title(f"{text}\n{percent(probabilities[i, answer], 1)}", fontsize=TEXT, color=INK, pad=5)
     return figure
 
 
@@ -353,7 +364,7 @@ def _layers(model: Any) -> Iterator[Any]:
 
 def first_kernels(model: Any, path: Path) -> None:
     """The kernels of the first Conv2D layer."""
-    _write(draw_first_kernels(model), path)
+    save(draw_first_kernels(model), path)
 
 
 def draw_first_kernels(model: Any) -> "Figure":
@@ -366,7 +377,7 @@ def draw_first_kernels(model: Any) -> "Figure":
         raise FilterError("the model has no Conv2D layer, so there are no kernels to draw")
     kernels = np.asarray(layer.kernel).astype(np.float64)  # (kh, kw, channels, filters)
     height, width, channels, filters = kernels.shape
-    title = f"{_safe(layer.name)}: {filters} {'kernel' if filters == 1 else 'kernels'} of {height}×{width}"
+    title = f"{no_maths(layer.name)}: {filters} {'kernel' if filters == 1 else 'kernels'} of {height}×{width}"
     if channels > MOST_CHANNELS:
         kernels = kernels.mean(2, keepdims=True)
         title += f", mean of {channels} channels"
@@ -382,12 +393,12 @@ def draw_first_kernels(model: Any) -> "Figure":
     most = float(np.max(np.abs(shown), where=np.isfinite(shown), initial=0)) or 1.0
     shape = shown.shape[2] / shown.shape[1]
     high = min(0.75, 9 / (columns * shape))  # inches of a kernel
-    figure = _figure(2 + high * shape * columns, 1.1 + high * rows)
+    figure = new_figure(2 + high * shape * columns, 1.1 + high * rows)
     grid = tiles.reshape(rows, columns, *tiles.shape[1:])
-    axes = _mosaic(figure, grid, title, fill=np.nan, cmap="RdBu_r", vmin=-most, vmax=most)
+    axes = mosaic(figure, grid, title, fill=np.nan, cmap="RdBu_r", vmin=-most, vmax=most)
     last = [min((row + 1) * columns, len(shown)) - 1 for row in range(rows)]
-    _name_ticks(axes.yaxis, [_span(row * columns, end) for row, end in enumerate(last)])
-    _bar(figure, axes.images[0], axes, "weight")
+    name_ticks(axes.yaxis, [_span(row * columns, end) for row, end in enumerate(last)])
+    colour_bar(figure, axes.images[0], axes, "weight")
     return figure
 
 
@@ -410,116 +421,3 @@ def _side_by_side(kernels: np.ndarray) -> np.ndarray:
     spaced = np.pad(large, ((0, 0), (0, 0), (0, 0), (0, 1)), constant_values=np.nan)
     count, channels, height, width = spaced.shape
     return spaced.transpose(0, 2, 1, 3).reshape(count, height, channels * width)[..., :-1]
-
-
-# The style that all share
-
-
-def _figure(width: float, height: float) -> "Figure":
-    """An empty white figure, in inches, that lays itself out."""
-    require_matplotlib()
-    from matplotlib.figure import Figure
-
-    return Figure((width, height), dpi=DOTS, layout="constrained", facecolor="white")
-
-
-def _write(figure: "Figure", path: Path) -> None:
-    with atomic_write(path) as file:
-        figure.savefig(file, format="png", dpi=DOTS, facecolor="white", bbox_inches="tight", pad_inches=0.15)
-
-
-def _style(axes: "Axes", title: str, grid: Any = "y") -> None:
-    """A light grid behind the data, no frame on top and right, the title on the left."""
-    axes.set_facecolor("white")
-    axes.set_title(title, loc="left", fontsize=TITLE, color=INK, pad=10)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["bottom", "left"]].set_color("#B9BDC5")
-    axes.tick_params(colors=INK, labelsize=TEXT, length=0, pad=6)
-    axes.grid(visible=False)
-    if grid:
-        axes.grid(axis=grid, color=GRID, linewidth=0.9)
-    axes.set_axisbelow(True)
-
-
-def _line(axes: "Axes", x: Any, y: Any, color: str, label: str) -> None:
-    marker = "o" if len(x) <= 50 else ""
-    axes.plot(x, y, color=color, label=label, linewidth=2, marker=marker, markersize=4.5)
-
-
-def _mosaic(
-    figure: "Figure", tiles: np.ndarray, title: str, fill: float = 1.0, cmap: str = "gray", **scale: Any
-) -> "Axes":
-    """Tiles (rows, columns, H, W, C) as one image, in whose axes tile (r, c) has its centre at (c, r)."""
-    gap = max(1, tiles.shape[2] // 20)
-    around = ((0, 0), (0, 0), (gap, gap), (gap, gap), (0, 0))
-    padded = np.pad(tiles, around, constant_values=fill)
-    rows, columns, height, width, channels = padded.shape
-    image = padded.swapaxes(1, 2).reshape(rows * height, columns * width, channels)
-    axes = figure.subplots()
-    _style(axes, title, grid=None)
-    axes.spines[:].set_visible(False)
-    extent = (-0.5, columns - 0.5, rows - 0.5, -0.5)
-    scale = scale or {"vmin": 0, "vmax": 1}
-    axes.imshow(
-        _displayed(image), cmap=cmap, extent=extent, aspect=height / width, interpolation="nearest", **scale
-    )
-    axes.set(xticks=[], yticks=[])
-    return axes
-
-
-def _displayed(image: np.ndarray) -> np.ndarray:
-    """(H, W) or (H, W, 3) for imshow from (H, W, C)."""
-    return image[..., 0] if image.shape[-1] == 1 else image.clip(0, 1)
-
-
-def _bar(figure: "Figure", drawn: Any, axes: "Axes", label: str) -> Any:
-    """A slim colour bar right of `axes`; its axis."""
-    bar = figure.colorbar(drawn, ax=axes, aspect=30, pad=0.03)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=SMALL, colors=INK, length=0)
-    bar.set_label(label, fontsize=TEXT, color=INK)
-    return bar.ax.yaxis
-
-
-def _integers(most: int) -> Any:
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(most, integer=True, min_n_ticks=1)
-
-
-def _name_ticks(axis: Any, names: Sequence[str]) -> None:
-    """A tick a class, or one every few where there are many."""
-    step = -(-len(names) // MOST_ROWS)
-    size = TEXT if len(names) <= 12 else SMALL
-    axis.set_ticks(range(0, len(names), step), _names(names)[::step], fontsize=size, color=INK)
-    axis.set_tick_params(length=0)
-
-
-def _names(classes: Sequence[str]) -> list[str]:
-    """The classes' names, shortened; the number of a class whose name the font can't write, as #7."""
-    from matplotlib.font_manager import FontProperties, findfont, get_font
-
-    font = get_font(findfont(FontProperties()))
-    drawable = [bool(name) and all(font.get_char_index(ord(letter)) for letter in name) for name in classes]
-    short = [name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…" for name in classes]
-    return [_safe(short[i]) if can else f"#{i}" for i, can in enumerate(drawable)]
-
-
-def _safe(text: str) -> str:
-    """`text` with its dollars, which matplotlib takes for mathematics, as they are."""
-    return text.replace("$", r"\$")
-
-
-def _percent(share: float, digits: int) -> str:
-    return f"{share * 100:.{digits}f} %"
-
-
-def _scaled(images: np.ndarray) -> np.ndarray:
-    """uint8 as float32 in [0, 1]."""
-    return images.astype(np.float32) / np.float32(255)
-
-
-def _labels(dataset: Dataset) -> np.ndarray:
-    if dataset.labels is None:
-        raise DataError("these pictures have no labels; use a labelled file")
-    return dataset.labels
