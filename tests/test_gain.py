@@ -252,7 +252,7 @@ PIPELINES = {
     "pad and conv": ((Pad(1, 1, 1, 1), conv(EDGE)), Bounds(-1, 1, True)),
     "pad of edge": ((Pad(1, 1, 1, 1, "edge"), conv(EDGE)), Bounds(-1, 1, True)),
     "pad after": ((conv([[2]], bias=3), Pad(1, 1, 1, 1)), Bounds(0, 5, False)),
-    "cover after": ((conv([[-2]], bias=-3), CoverPad()), Bounds(-5, 0, False)),
+    "cover after": ((conv([[-2]], bias=-3), CoverPad(), conv([[1]])), Bounds(-5, 0, False)),
     "edge after": ((conv([[2]], bias=3), Pad(1, 1, 1, 1, "edge")), Bounds(3, 5, True)),
     "pool after": ((conv(EDGE), Pool((2, 2))), Bounds(-1, 1, False)),
     "pool of 1": ((conv(EDGE), Pool((1, 1))), Bounds(-1, 1, True)),
