@@ -525,3 +525,98 @@ def test_a_kernels_own_raw_range(convfilter, photo):
     expected = ndimage.correlate(opened(photo).astype(float), [[-9, 0, 9]], mode="constant")
     assert np.array_equal(tifffile.imread("out.tiff"), expected)
     assert "write tiff or npy" in convfilter("apply", "./raw.json", photo, "out.png").err
+
+
+# --- what stands around it --------------------------------------------------------------------------
+
+
+def shell(line: str, folder: Path, **env: str) -> subprocess.CompletedProcess:
+    """A line of sh in `folder`; $C is the command."""
+    command = f"C='{sys.executable} -m convfilter'; {line}"
+    return subprocess.run(
+        ["sh", "-c", command],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**os.environ, **env},
+        timeout=120,
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("command", ["$C kernels list", "$C apply sobel photo.png - "])
+def test_a_full_stdout_is_one_line(photo, command):
+    """Exit 1 and one line where stdout can't take what is written, whether text or a picture."""
+    done = shell(f"{command} > /dev/full", photo.parent)
+    assert done.returncode == 1
+    assert re.fullmatch(r"Error: .*No space left on device.*\n", done.stderr)
+
+
+def test_closed_streams_and_a_reader_that_leaves(photo):
+    """stdin closed: one line, exit 1. A reader that has had enough: exit 1 without a word."""
+    done = shell("$C apply sobel - out.png <&-", photo.parent)
+    assert (done.returncode, done.stderr) == (1, "Error: stdin: closed; give a file as INPUT\n")
+    done = shell("($C kernels list; echo $? >&2) | head -c 5", photo.parent)
+    assert (done.stdout, done.stderr) == ("name ", "1\n")
+
+
+@pytest.mark.parametrize("words", [["apply", "sobel", "photo.png", "out.png"], ["info"]])
+def test_an_unknown_backend_in_the_environment(process, photo, words):
+    """KERAS_BACKEND=theano: apply says what may be chosen, exit 2; info says it and shows the rest."""
+    done = process(*words, KERAS_BACKEND="theano")
+    assert done.returncode == (2 if words[0] == "apply" else 0)
+    assert b'no backend "theano"; choose one of tensorflow, jax, torch' in done.stdout + done.stderr
+
+
+def test_hostile_keras_settings_change_nothing(process, photo):
+    """A keras.json with half floats and channels first leaves the result as it is."""
+    (photo.parent / "keras.json").write_text(
+        '{"floatx": "float16", "epsilon": 0.1, "image_data_format": "channels_first", "backend": "tensorflow"}'
+    )
+    done = process("apply", "sobel", photo, "out.png", KERAS_HOME=str(photo.parent), KERAS_BACKEND="")
+    assert done.returncode == 0, done.stderr
+    found = opened(photo.parent / "out.png").astype(int)
+    assert np.abs(found - np.clip(np.rint(magnitude(opened(photo))), 0, 255)).max() <= 1
+
+
+def test_a_terminal_without_the_letters(process):
+    """A console that can't show × or – still lists the kernels."""
+    done = process("kernels", "list", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert b"sobel-x               3?3" in done.stdout
+
+
+def test_kernel_folders(convfilter, monkeypatch):
+    """One broken file is told and hides no other; a user's kernel goes before a formula of its name."""
+    Path("mine").mkdir()
+    Path("mine/bad.json").write_text('{"weights": []}')
+    Path("mine/log.json").write_text('{"weights": [[5]]}')
+    Path("mine/pipe.json").write_text('{"layers": [{"pool": 2}]}')
+    monkeypatch.setenv("CONVFILTER_KERNELS", "mine")
+    done = convfilter("kernels", "list", "--json")
+    assert done.code == 0
+    assert "bad.json:1:13" in done.err
+    names = {row["name"] for row in json.loads(done.out)}
+    assert {"log", "sobel"} < names
+    assert not {"bad", "pipe"} & names
+    assert json.loads(convfilter("kernels", "show", "log", "--json").out)["weights"] == [[[[5.0]]]]
+    assert json.loads(convfilter("kernels", "show", "log:sigma=2", "--json").out)["size"] == [17, 17]
+
+
+def test_a_stream_is_bounded(process):
+    """stdin that is no picture is refused at its first block, however long it goes on."""
+    done = process("apply", "sobel", "-", "out.png", "--max-pixels", "1000", stdin=b"\0" * 200_000_000)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"Error: stdin: ")
+
+
+@pytest.mark.parametrize("name", ["china.jpg", "flower.jpg"])
+def test_a_jpeg_photograph_is_opencvs(convfilter, name):
+    """A real colour JPEG, decoded gray and filtered, is OpenCV's magnitude of its own gray to one count."""
+    import sklearn.datasets
+
+    path = Path(sklearn.datasets.__file__).parent / "images" / name
+    assert convfilter("apply", "sobel", path, "out.png").code == 0
+    gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    expected = np.clip(np.rint(magnitude(gray)), 0, 255)
+    assert np.abs(opened("out.png").astype(int) - expected).max() <= 1
