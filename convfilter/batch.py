@@ -43,6 +43,7 @@ class Done:
     seconds: float = 0.0
     error: ConvfilterError | None = None
     pages: tuple[Picture, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> str:
         """One line of JSON."""
@@ -51,6 +52,8 @@ class Done:
             record["size"] = {"height": self.size[0], "width": self.size[1]}
         if self.error:
             record["error"] = str(self.error)
+        if self.notes:
+            record["notes"] = list(self.notes)
         return json.dumps({**record, "seconds": round(self.seconds, 4)})
 
 
@@ -84,7 +87,12 @@ def run(
         else:
             rows, columns = pages[0].pixels.shape[:2]
             seconds = time.perf_counter() - start
-            yield Done(job.source, tuple(targets), "written", (rows, columns), seconds, None, tuple(pages))
+            notes = picture.metadata.notes
+            if pages[0].alpha is not None and not job.format.alpha:
+                notes += (f"its transparency is lost: {job.format.name} holds none",)
+            yield Done(
+                job.source, tuple(targets), "written", (rows, columns), seconds, None, tuple(pages), notes
+            )
 
 
 @contextmanager

@@ -42,7 +42,7 @@ __all__ = [
     "write",
 ]
 
-_ORIENTATION = 274
+_ORIENTATION, _DESCRIPTION = 274, 270
 # Orientation, then what it says about the camera, the time and the author; not how the file was laid out.
 _EXIF_TAGS = (_ORIENTATION, 270, 271, 272, 305, 306, 315, 316, 33432)
 _EXIF_PART, _GPS_PART = 0x8769, 0x8825
@@ -170,7 +170,8 @@ def _read_pillow(file: BinaryIO, codec: str, gray: bool, max_pixels: int, label:
         dpi = _tiff_dpi(tags) if tags else _dpi(image.info.get("dpi"))
         if dpi and sideways and orientation == 1:  # Pillow turns a TIFF upright as it loads
             dpi = dpi[::-1]
-        held = Metadata(_profile(image.info.get("icc_profile")), dpi, exif)
+        more = ("it has more pages; the first is filtered",) if getattr(tags, "next", 0) else ()
+        held = Metadata(_profile(image.info.get("icc_profile")), dpi, exif, more)
         return _Frame(pixels, alpha, orientation, held)
 
 
@@ -259,6 +260,8 @@ def _exif(load: Callable[[], Image.Exif]) -> tuple[int, bytes | None]:
         said = held.get(_ORIENTATION)
         orientation = said if said in _UPRIGHT else 1
         kept.update({tag: held[tag] for tag in _EXIF_TAGS[1:] if tag in held})
+        if str(kept.get(_DESCRIPTION, "")).startswith(("{", "<", "ImageJ=")):  # tells another file's layout
+            del kept[_DESCRIPTION]
         for part in (_EXIF_PART, _GPS_PART):
             inner = {tag: value for tag, value in held.get_ifd(part).items() if tag not in _STALE}
             if inner:
@@ -281,7 +284,7 @@ def _finished(frame: _Frame, gray: bool, label: str) -> Picture:
     held = frame.metadata
     icc = held.icc if icc_fits(held.icc, pixels.ndim == 2) else None
     dpi = held.dpi[::-1] if held.dpi and frame.orientation > 4 else held.dpi
-    return Picture(pixels, alpha, Metadata(icc, dpi, held.exif))
+    return Picture(pixels, alpha, Metadata(icc, dpi, held.exif, held.notes))
 
 
 def _gray(pixels: np.ndarray, label: str) -> np.ndarray:

@@ -17,6 +17,7 @@ class Metadata:
     icc: bytes | None = None
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
+    notes: tuple[str, ...] = ()  # what reading left behind
 
 
 @dataclass(frozen=True)

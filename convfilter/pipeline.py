@@ -168,10 +168,17 @@ def chain(parts: Iterable[Kernel | Pipeline], settings: Settings = Settings()) -
     return Pipeline(
         layers=tuple(layers),
         name=" + ".join(part.name for part in parts),
-        range=last.range,
+        range=_range(last, settings.combine),
         values=settings.values or values,
         data_format=settings.data_format or last.data_format,
     )
+
+
+def _range(last: Kernel | Pipeline, combine: str | None) -> str:
+    """The last part's own range; but what a magnitude makes of a signed bank is never negative."""
+    if isinstance(last, Kernel) and last.range == "signed" and combine in ("magnitude", "absmax"):
+        return "gain"
+    return last.range
 
 
 def kernel_layers(kernel: Kernel, settings: Settings) -> list[Layer]:

@@ -11,6 +11,13 @@ from convfilter.picture import Format, extension_format, format_named, format_of
 STREAM = "-"
 
 
+def check_colour(jobs: Sequence["Job"], colour: bool) -> None:
+    """FilterError where colour would go into a format that holds none."""
+    for job in jobs:
+        if colour and not job.format.colour:
+            raise FilterError(f"{job.target}: {job.format.name} holds gray only; use --color gray, or ppm")
+
+
 @dataclass(frozen=True)
 class Job:
     """One picture: where it comes from and where its result goes; "-" is stdin or stdout."""

@@ -527,6 +527,45 @@ def test_a_kernels_own_raw_range(convfilter, photo):
     assert "write tiff or npy" in convfilter("apply", "./raw.json", photo, "out.png").err
 
 
+def test_what_is_left_behind_is_told(convfilter, camera):
+    """More pages than one, and transparency that the format can't hold, are notes on stderr or in the JSON."""
+    tifffile.imwrite("pages.tif", camera[:3, :40].reshape(3, 1, 40).repeat(30, 1), photometric="minisblack")
+    done = convfilter("apply", "sobel", "pages.tif", "out.tif")
+    assert done.err == "Note: pages.tif: it has more pages; the first is filtered\n"
+    tifffile.imread("out.tif")  # the pages' own description would make tifffile look for three
+    rgba = np.dstack([camera[:40, :40]] * 3 + [np.arange(1600).reshape(40, 40) // 7]).astype(np.uint8)
+    Image.fromarray(rgba).save("clear.png")
+    row = json.loads(convfilter("apply", "sobel", "clear.png", "out.jpg", "--json").out)
+    assert row["notes"] == ["its transparency is lost: jpeg holds none"]
+
+
+def test_gray_formats_refuse_colour(convfilter, photo):
+    """--color each into .pgm is refused before any work."""
+    done = convfilter("apply", "sobel", photo, "out.pgm", "--color", "each")
+    assert (done.code, Path("out.pgm").exists()) == (2, False)
+    assert "holds gray only" in done.err
+
+
+def test_a_combined_bank_is_not_signed(convfilter, photo):
+    """The magnitude of a signed bank starts at black: its range is the gain, not mid-grey."""
+    assert (
+        convfilter("apply", "gabor-bank:orientations=4", photo, "out.png", "--combine", "magnitude").code == 0
+    )
+    assert opened("out.png").min() < 20
+
+
+def test_a_wide_kernel_on_colour(convfilter):
+    """Three channels and a kernel of 109×109, which TensorFlow could not do at once: as SciPy's, to a count."""
+    import skimage.data
+
+    colour = np.ascontiguousarray(np.tile(skimage.data.astronaut(), (3, 4, 1))[:1067, :1600])
+    Image.fromarray(colour).save("wide.png", compress_level=1)
+    assert convfilter("apply", "gaussian:sigma=18", "wide.png", "out.png", "--color", "each").code == 0
+    found = np.asarray(Image.open("out.png"))
+    expected = ndimage.gaussian_filter(colour[..., 1].astype(float), 18, mode="constant", truncate=3)
+    assert np.abs(found[..., 1] - expected).max() <= 1
+
+
 # --- what stands around it --------------------------------------------------------------------------
 
 

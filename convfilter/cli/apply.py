@@ -47,14 +47,14 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     \b
     convfilter apply sobel photo.jpg edges.png
     convfilter apply gaussian:sigma=2 --border edge --color each photo.jpg soft.jpg
-    convfilter apply ./mine.json --then relu.json in.png out.png
+    convfilter apply ./mine.json --then laplacian in.png out.png
     convfilter apply laplacian photos/ edges/ --recursive --format png
     """
     from convfilter.cli.progress import Report
     from convfilter.filtering import Look
     from convfilter.filters import make_pipeline
     from convfilter.picture import DEFAULT_MAX_PIXELS
-    from convfilter.plan import plan
+    from convfilter.plan import check_colour, plan
     from convfilter.runtime import check_device, choose_backend, configured_backend
 
     if len(paths) < 2:
@@ -72,6 +72,7 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
         format_name=options["format_"],
         pages=pipeline.out_channels,
     )
+    check_colour(jobs, options["color"] != "gray")
     from convfilter.batch import Output, run  # knows Pillow: only now that all is well so far
 
     look = Look(options["color"], options["range_"], options["linear"])

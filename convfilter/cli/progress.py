@@ -57,6 +57,8 @@ class Report:
         elif self.verbose and not self.quiet:
             more = f" … {done.targets[-1]}" if len(done.targets) > 1 else ""
             self._say(f"{done.status} {done.targets[0]}{more}")
+        for note in () if self.quiet or self.json else done.notes:
+            self._say(f"Note: {done.source}: {note}")
         if self.json:
             click.echo(done.as_json())
         if self.preview and done.pages:

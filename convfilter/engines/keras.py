@@ -28,7 +28,9 @@ def run(pipeline: Pipeline, batch: np.ndarray, full_scale: float, device: str = 
     has_bias = any(conv.bias.any() for conv in pipeline.convs)
     try:
         with _on(device):
-            result: np.ndarray = _model(pipeline, full_scale if has_bias else 1.0, device)(batch)
+            predict = _model(pipeline, full_scale if has_bias else 1.0, device)
+            # One at a time: less memory, and oneDNN in TensorFlow aborts on batches with wide kernels.
+            result = np.concatenate([predict(batch[n : n + 1]) for n in range(len(batch))])
     except ConvfilterError:
         raise
     except Exception as error:  # whatever the backend raises
