@@ -4,14 +4,19 @@ from typing import Any
 
 import numpy as np
 
+from convfilter.errors import BackendError
 from convfilter.filters import make_pipeline
 from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Layer, Pad, Pipeline, Pool
 from convfilter.runtime import choose_backend, configured_backend, quiet
 
 choose_backend(configured_backend())
-with quiet():
-    import keras
-    from keras import layers, ops
+try:
+    with quiet():
+        import keras
+        from keras import layers, ops
+except Exception as error:  # a broken installation, or settings of Keras that it refuses
+    said = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+    raise BackendError(f"Keras can't start ({said}); mend the installation or its keras.json") from error
 
 # Activations over the channels: they need the channels last.
 _ACROSS_CHANNELS = ("softmax", "log_softmax", "sparsemax")

@@ -618,6 +618,16 @@ def test_hostile_keras_settings_change_nothing(process, photo):
     assert np.abs(found - np.clip(np.rint(magnitude(opened(photo))), 0, 255)).max() <= 1
 
 
+@pytest.mark.parametrize("settings", ["[]", '{"floatx": "nope"}', '{"epsilon": "x"}'])
+def test_broken_keras_settings_are_one_line(process, photo, settings):
+    """A keras.json that Keras refuses is one line that says so, exit 2."""
+    (photo.parent / "keras.json").write_text(settings)
+    done = process("apply", "sobel", photo, "out.png", KERAS_HOME=str(photo.parent), KERAS_BACKEND="")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert b"keras.json" in done.stderr
+
+
 def test_a_terminal_without_the_letters(process):
     """A console that can't show × or – still lists the kernels."""
     done = process("kernels", "list", PYTHONIOENCODING="ascii")
