@@ -8,6 +8,8 @@ import numpy as np
 from convfilter.errors import FilterError
 from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Layer, Pad, Pair, Pipeline, Pool
 
+MAX_PIXELS = 2**31  # of one layer's output: what a pipeline may make of a picture by padding
+
 
 def output_size(layer: Layer, size: Pair) -> Pair:
     """Rows and columns after `layer`. Raises FilterError where nothing would be left."""
@@ -42,6 +44,8 @@ def settle(pipeline: Pipeline, size: Pair) -> Pipeline:
         if isinstance(layer, CoverPad):
             layer = _cover(layer, following, size)
         size = output_size(layer, size)
+        if size[0] * size[1] > MAX_PIXELS:
+            raise FilterError(f"{pipeline.name}: a layer of {size[0]}×{size[1]} pixels; pad less")
         layers.append(layer)
     return replace(pipeline, layers=tuple(layers)) if pipeline.needs_size else pipeline
 

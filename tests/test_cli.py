@@ -669,3 +669,11 @@ def test_a_jpeg_photograph_is_opencvs(convfilter, name):
     gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     expected = np.clip(np.rint(magnitude(gray)), 0, 255)
     assert np.abs(opened("out.png").astype(int) - expected).max() <= 1
+
+
+def test_paddings_that_explode_are_refused(convfilter, photo):
+    """A pipeline that pads a small picture to a wall of 2³¹ pixels is refused before it is run."""
+    Path("wall.json").write_text(json.dumps({"layers": [{"pad": 4096}] * 20 + [{"pool": 4096}]}))
+    done = convfilter("apply", "./wall.json", photo, "out.png")
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "pad less" in done.err
