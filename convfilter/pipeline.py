@@ -13,6 +13,7 @@ from convfilter.errors import FilterError
 from convfilter.kernel import Kernel
 
 Pair = tuple[int, int]
+MAX_DENSE = 4_194_304  # weights of a kernel with the zeros between them
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,10 @@ class Pipeline:
             raise FilterError(f"{self.name}: no layers; add at least one")
         channels(self)
         for layer, following in zip(self.layers, (*self.layers[1:], None), strict=True):
+            if isinstance(layer, Conv) and _dense(layer) > MAX_DENSE:
+                raise FilterError(
+                    f"{self.name}: {layer.name} is too wide to be dilated beside strides; use less"
+                )
             if isinstance(layer, CoverPad) and not isinstance(following, Conv):
                 raise FilterError(f'{self.name}: the padding "cover" must stand right before a convolution')
         object.__setattr__(self, "digest", _digest(self))
@@ -210,6 +215,13 @@ def pad_for(amount: str | Pair, border: str, conv: Conv) -> list[Layer]:
         top, left = conv.anchor[0] * conv.dilation[0], conv.anchor[1] * conv.dilation[1]
         pad = Pad(top, conv.extent[0] - 1 - top, left, conv.extent[1] - 1 - left, border)
     return [pad] if (pad.top, pad.bottom, pad.left, pad.right) != (0, 0, 0, 0) else []
+
+
+def _dense(conv: Conv) -> int:
+    """Weights of a convolution whose dilation must be written out, which is beside strides; else 0."""
+    if conv.strides == (1, 1) or conv.dilation == (1, 1):
+        return 0
+    return conv.extent[0] * conv.extent[1] * int(conv.weights.shape[2] * conv.weights.shape[3])
 
 
 def pair(value: int | list[int]) -> Pair:

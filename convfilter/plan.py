@@ -50,15 +50,15 @@ def plan(
     """
     chosen = format_named(format_name) if format_name else None
     into_folder = output != STREAM and (
-        len(inputs) > 1 or Path(inputs[0]).is_dir() or Path(output).is_dir() or output.endswith(("/", os.sep))
+        len(inputs) > 1 or os.path.isdir(inputs[0]) or os.path.isdir(output) or output.endswith(("/", os.sep))
     )
-    if output == STREAM and (len(inputs) > 1 or Path(inputs[0]).is_dir()):
+    if output == STREAM and (len(inputs) > 1 or os.path.isdir(inputs[0])):
         raise FilterError("stdout takes one picture; give a folder as OUTPUT")
     if not into_folder:
         form = chosen or (format_named("png") if output == STREAM else format_of(output))
         jobs = [Job(inputs[0], output, _writable(form))]
     else:
-        if Path(output).exists() and not Path(output).is_dir():
+        if os.path.exists(output) and not os.path.isdir(output):
             raise FilterError(f"{output}: several pictures need a folder as OUTPUT, this is a file")
         jobs = [
             _job_into(source, relative, Path(output), chosen)
@@ -80,7 +80,7 @@ def _sources(inputs: Sequence[str], output: Path, recursive: bool) -> Iterator[t
     """Each picture and its path relative to what was given; a folder's own output folder is left out."""
     for given in inputs:
         path = Path(given)
-        if not path.is_dir():
+        if not os.path.isdir(path):
             yield given, Path(path.name if given != STREAM else "stdin.png")
             continue
         if not recursive:

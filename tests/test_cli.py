@@ -677,3 +677,29 @@ def test_paddings_that_explode_are_refused(convfilter, photo):
     done = convfilter("apply", "./wall.json", photo, "out.png")
     assert (done.code, len(done.err.splitlines())) == (2, 1)
     assert "pad less" in done.err
+
+
+def test_a_kernel_cannot_command_the_terminal(convfilter, monkeypatch):
+    """Escape codes in names and descriptions are shown as replacement characters, wherever they are printed."""
+    Path("mine").mkdir()
+    evil = "\x1b[31mred\x07"
+    Path("mine/evil.json").write_text(json.dumps({"weights": [[1]], "name": evil, "description": evil}))
+    monkeypatch.setenv("CONVFILTER_KERNELS", "mine")
+    for words in (["kernels", "list"], ["kernels", "show", "evil"], ["describe", "evil", "--size", "9"]):
+        out = convfilter(*words).out
+        assert "�[31mred�" in out
+        assert not {"\x1b", "\x07"} & set(out)
+
+
+def test_dilation_beside_strides_is_bounded(convfilter, photo):
+    """Zeros between weights are written out beside strides: refused where they would fill the memory."""
+    done = convfilter("apply", "box-9", photo, "out.png", "--dilation", "4096", "--strides", "2")
+    assert done.code == 2
+    assert "too wide to be dilated" in done.err
+
+
+def test_a_name_that_is_too_long_is_told(convfilter, photo):
+    """The error names the file and the mend, exit 1."""
+    done = convfilter("apply", "sobel", photo, "a" * 300 + ".png")
+    assert done.code == 1
+    assert "aaa.png: can't be written: its name is too long" in done.err

@@ -17,6 +17,11 @@ def out() -> "Console":
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
+def plain(text: str) -> str:
+    """What a file says, without what would command the terminal."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
 @cache
 def err() -> "Console":
     from rich.console import Console

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from convfilter.cli.console import out
+from convfilter.cli.console import out, plain
 from convfilter.cli.options import FilterType, PairType, layer_options, settings
 
 
@@ -47,7 +47,7 @@ def _print(pipeline: Any, size: tuple[int, int] | None) -> None:
     from convfilter.describe import sharing, table
 
     console = out()
-    console.print(pipeline.name, style="bold", markup=False)
+    console.print(plain(pipeline.name), style="bold", markup=False)
     layers = Table("layer", "what", "output shape", "parameters", "receptive field", "stride", box=None)
     for row in table(pipeline, size):
         height, width = (
@@ -56,7 +56,7 @@ def _print(pipeline: Any, size: tuple[int, int] | None) -> None:
         )
         shape = f"{height} × {width} × {row.shape[2]}"
         layers.add_row(
-            row.layer, row.what, shape, f"{row.parameters:,}",
+            row.layer, plain(row.what), shape, f"{row.parameters:,}",
             f"{row.field[0]}×{row.field[1]}", f"{row.stride[0]}×{row.stride[1]}",
         )  # fmt: skip
     console.print(layers)
@@ -65,6 +65,6 @@ def _print(pipeline: Any, size: tuple[int, int] | None) -> None:
         return
     weights = Table("weights of", "fully connected", "local, not shared", "shared (Conv2D)", box=None)
     for share in sharing(pipeline, size):
-        weights.add_row(share.layer, f"{share.dense:,}", f"{share.local:,}", f"{share.shared:,}")
+        weights.add_row(plain(share.layer), f"{share.dense:,}", f"{share.local:,}", f"{share.shared:,}")
     console.print()
     console.print(weights)

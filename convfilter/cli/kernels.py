@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convfilter.cli.console import out
+from convfilter.cli.console import out, plain
 from convfilter.cli.options import FilterType
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _print_list(rows: list[dict[str, Any]]) -> None:
         size = "×".join(map(str, row["size"]))
         line = f"{row['name']:<22}{size:<7}{row['filters']:>7}  {row['description']}"
         console.print(
-            line, markup=False, no_wrap=True, overflow="ellipsis", soft_wrap=not console.is_terminal
+            plain(line), markup=False, no_wrap=True, overflow="ellipsis", soft_wrap=not console.is_terminal
         )
     console.print("\nBy formula, parameters after a colon (gaussian:sigma=2,size=13):", style="bold")
     for name in FORMULAS:
@@ -84,8 +84,8 @@ def show(name: str, as_json: bool) -> None:
 
 def _print_kernel(kernel: "Kernel", facts: dict[str, Any]) -> None:
     console = out()
-    console.print(kernel.name, style="bold", markup=False, end="  ")
-    console.print(kernel.description, markup=False, soft_wrap=True)
+    console.print(plain(kernel.name), style="bold", markup=False, end="  ")
+    console.print(plain(kernel.description), markup=False, soft_wrap=True)
     for number in range(min(kernel.filters, 16)):
         console.print()
         if kernel.filters > 1:
@@ -112,7 +112,7 @@ def _print_kernel(kernel: "Kernel", facts: dict[str, Any]) -> None:
     for name, text in lines.items():
         if text:
             console.print(f"[bold]{name:>10}[/]  ", end="")
-            console.print(text, markup=False, soft_wrap=True)
+            console.print(plain(text), markup=False, soft_wrap=True)
 
 
 def _each(numbers: list[float]) -> str:
