@@ -1,5 +1,6 @@
 """The command's entry: answers --version at once, else hands over to click."""
 
+import os
 import sys
 
 
@@ -7,7 +8,10 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         from convfilter import __version__
 
-        print(f"convfilter {__version__}")
+        try:
+            print(f"convfilter {__version__}", flush=True)
+        except OSError:  # nobody reads it
+            os._exit(1)
         return
     from convfilter.cli import run
 

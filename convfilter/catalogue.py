@@ -41,7 +41,9 @@ def files() -> dict[str, Path]:
 
 def _kernel_files(folder: Path) -> Iterator[Path]:
     try:
-        yield from (path for path in folder.glob("*.json") if not path.name.endswith(SCHEMA_SUFFIX))
+        for path in folder.glob("*.json"):
+            if not path.name.endswith(SCHEMA_SUFFIX) and path.is_file():
+                yield path
     except OSError as error:
         raise FilterError(f"{folder}: {error.strerror}; mend CONVFILTER_KERNELS") from error
 

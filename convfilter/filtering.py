@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from convfilter.errors import FilterError
+from convfilter.errors import FilterError, PictureError
 from convfilter.filters import make_pipeline
-from convfilter.geometry import flat_response, geometry, receptive_fields
+from convfilter.geometry import flat_response, geometry, peak_bytes, receptive_fields
 from convfilter.kernel import Kernel
 from convfilter.picture import Metadata, Picture, full_scale, to_gray
 from convfilter.pipeline import Pipeline
+from convfilter.runtime import available_memory
 from convfilter.tone import linear_light, srgb, to_dtype, to_range
 from convfilter.words import COLORS, RANGES
 
@@ -97,6 +98,7 @@ def filter_picture(
         raise FilterError(f"{pipeline.name} asks for range raw, which needs floats; choose another --range")
     full = 1.0 if pipeline.values == "unit" else picture.full_scale
     planes = _planes(pipeline, picture, look)
+    _check_memory(pipeline, planes)
     entering = planes if full == picture.full_scale else planes / np.float32(picture.full_scale)
     if look.linear:
         entering = (linear_light(entering / full) * full).astype(np.float32)
@@ -108,6 +110,17 @@ def filter_picture(
         page_alpha = None if alpha is None else to_dtype(alpha[..., number] * full_scale(dtype), dtype)
         pages.append(Picture(pixels, page_alpha, _metadata(picture.metadata, pipeline)))
     return pages
+
+
+def _check_memory(pipeline: Pipeline, planes: np.ndarray) -> None:
+    """PictureError, before any of it is asked for, where the memory at hand would not do."""
+    count, rows, columns, _ = planes.shape
+    needed, have = peak_bytes(pipeline, (rows, columns), count), available_memory()
+    if have is not None and needed > have:
+        raise PictureError(
+            f"{pipeline.name} on {rows}×{columns} pixels needs about {needed / 1e9:.1f} GB, "
+            f"{have / 1e9:.1f} GB are free; use a smaller picture, fewer filters or less padding"
+        )
 
 
 def _default_range(pipeline: Pipeline, picture: Picture, look: Look, dtype: np.dtype) -> str:
@@ -186,12 +199,13 @@ def _pixels(
     if how == "raw":
         return _channels_last(result).astype(dtype)
     white = full_scale(dtype)
-    values = to_range(result, how, pipeline, full, 1.0 if look.linear else white)
-    if look.linear:
-        values = srgb(values) * np.float32(white)
-    if chroma is not None:
-        values = values + chroma[..., 0] * np.float32(white)
-    return _channels_last(to_dtype(values, dtype))
+    with np.errstate(invalid="ignore", over="ignore"):  # NaN and infinity of float pictures go their way
+        values = to_range(result, how, pipeline, full, 1.0 if look.linear else white)
+        if look.linear:
+            values = srgb(values) * np.float32(white)
+        if chroma is not None:
+            values = values + chroma[..., 0] * np.float32(white)
+        return _channels_last(to_dtype(values, dtype))
 
 
 def _channels_last(planes: np.ndarray) -> np.ndarray:

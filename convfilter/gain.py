@@ -14,6 +14,7 @@ import numpy as np
 from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Pad, Pipeline, Pool
 
 MAX_CORNER_TAPS = 12  # up to 2**12 corners are tried one by one for magnitudes of three filters and more
+MAX_TRIED = 10_000_000  # results at the corners that are tried
 
 # NumPy twins of the Keras activations that never fall; Keras' defaults for their parameters.
 _RISING: dict[str, Callable[[Any], Any]] = {
@@ -151,13 +152,18 @@ def _combined(
     low, high = _combine_intervals(how, *intervals)
     taps = int((weights != 0).any(1).sum())
     filters = weights.shape[1]
-    if how == "magnitude" and activation in _SQUARE_CONVEX and (filters == 2 or taps <= MAX_CORNER_TAPS):
+    if how == "magnitude" and activation in _SQUARE_CONVEX and (filters == 2 or _few(taps, filters)):
         high = np.array([reached.max()])
     if how == "max" and activation == "linear":  # no smaller than the mean of the filters can get
         mean_low = _linear(weights.mean(1, keepdims=True), bias.mean(keepdims=True), box)[0]
         low = np.maximum(low, mean_low)
     exact = bool(np.isclose(low[0], reached.min(), atol=1e-12) and np.isclose(high[0], reached.max()))
     return low, high, exact
+
+
+def _few(taps: int, filters: int) -> bool:
+    """Whether every corner of the box can be tried."""
+    return taps <= MAX_CORNER_TAPS and 2**taps * filters <= MAX_TRIED
 
 
 def _corners(weights: np.ndarray, bias: np.ndarray, box: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -167,10 +173,11 @@ def _corners(weights: np.ndarray, bias: np.ndarray, box: tuple[np.ndarray, np.nd
     weights, low, width = weights[used], low[used], (high - low)[used]
     base = low @ weights + bias
     edges = weights * width[:, None]  # what moving one pixel from low to high adds
-    tried = np.concatenate([edges, edges.mean(1, keepdims=True)], 1)
+    some = edges[:, : max(1, MAX_TRIED // (2 * edges.shape[1]))]
+    tried = np.concatenate([some, edges.mean(1, keepdims=True)], 1)
     choices = [tried.T > 0, tried.T < 0, np.zeros((1, len(edges)), bool)]
     count, filters = edges.shape
-    if filters > 2 and count <= MAX_CORNER_TAPS:
+    if filters > 2 and _few(count, filters):
         choices.append((np.arange(2**count)[:, None] >> np.arange(count) & 1).astype(bool))
     points = np.concatenate(choices).astype(float) @ edges
     if filters == 2:

@@ -2,11 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
 from convfilter.errors import FilterError
-from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Layer, Pad, Pair, Pipeline, Pool
+from convfilter.pipeline import (
+    Activation,
+    Combine,
+    Conv,
+    CoverPad,
+    Layer,
+    Pad,
+    Pair,
+    Pipeline,
+    Pool,
+    channels,
+)
 
 MAX_PIXELS = 2**31  # of one layer's output: what a pipeline may make of a picture by padding
 
@@ -61,6 +73,17 @@ def _cover(layer: CoverPad, following: Layer | None, size: Pair) -> Pad:
         for length, extent, stride in zip(size, following.extent, following.strides, strict=True)
     )
     return Pad(rows // 2, rows - rows // 2, columns // 2, columns - columns // 2, layer.border)
+
+
+def peak_bytes(pipeline: Pipeline, size: Pair, planes: int) -> int:
+    """About how much memory a picture of `planes` takes on its way: the two largest neighbouring layers
+    of one plane as float32, and every plane's results three times, as they are mapped and written."""
+    settled = settle(pipeline, size)
+    cells = [
+        rows * columns * count
+        for (rows, columns), count in zip(sizes(settled, size), channels(settled), strict=True)
+    ]
+    return 4 * (max(a + b for a, b in pairwise(cells)) + planes * (2 * cells[0] + 3 * cells[-1]))
 
 
 @dataclass(frozen=True)

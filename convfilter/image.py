@@ -29,6 +29,7 @@ from convfilter.picture import (
     shown,
     to_gray,
 )
+from convfilter.runtime import quiet
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
@@ -95,8 +96,9 @@ def read(
             with _pillow_unbound(), np.errstate(all="ignore"):
                 if codec == "NPY":
                     frame = _Frame(npy_pixels(file, max_pixels, label))
-                else:
-                    frame = _read_pillow(file, codec, gray, max_pixels, label)
+                else:  # libtiff, in C, would add lines of its own to a damaged file's error
+                    with quiet(replay=False) if codec == "TIFF" else contextlib.nullcontext():
+                        frame = _read_pillow(file, codec, gray, max_pixels, label)
         except PictureError:
             raise
         except MemoryError as error:

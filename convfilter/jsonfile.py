@@ -6,6 +6,7 @@ giant numbers) and finds the place of a value, so that an error can point at it.
 
 import json
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -36,6 +37,8 @@ class Document:
     @classmethod
     def read(cls, path: Path) -> "Document":
         try:
+            if stat.S_ISFIFO(path.stat().st_mode) and not str(path).startswith(("/dev/", "/proc/")):
+                raise FilterError(f"{path}: a pipe, which may never end; give the path of a JSON file")
             with path.open("rb") as file:
                 raw = file.read(MAX_BYTES + 1)
         except (OSError, ValueError) as error:  # ValueError: a path with a null character, or not Unicode

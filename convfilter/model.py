@@ -8,10 +8,11 @@ from convfilter.errors import BackendError
 from convfilter.filters import make_pipeline
 from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Layer, Pad, Pipeline, Pool
 from convfilter.runtime import choose_backend, configured_backend, quiet
+from convfilter.signals import held
 
 choose_backend(configured_backend())
 try:
-    with quiet():
+    with held(), quiet(replay=False):
         import keras
         from keras import layers, ops
 except Exception as error:  # a broken installation, or settings of Keras that it refuses

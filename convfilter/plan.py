@@ -48,6 +48,10 @@ def plan(
     Raises FilterError for a missing extension, a folder without `recursive`, two results of one name,
     or a result that would overwrite another's input. PictureError for an input folder that can't be read.
     """
+    if "" in (*inputs, output):
+        raise FilterError("an empty file name among INPUT and OUTPUT; is a variable unset?")
+    if not os.path.isabs(output):
+        _check_here()
     chosen = format_named(format_name) if format_name else None
     into_folder = output != STREAM and (
         len(inputs) > 1 or os.path.isdir(inputs[0]) or os.path.isdir(output) or output.endswith(("/", os.sep))
@@ -68,6 +72,14 @@ def plan(
             raise FilterError(f"{inputs[0]}: no pictures in this folder; see the README for the formats")
     _check_collisions(jobs, pages)
     return jobs
+
+
+def _check_here() -> None:
+    """PictureError where the folder that relative names start from has been removed."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise PictureError("the current folder is gone; change to another") from error
 
 
 def _writable(form: Format) -> Format:

@@ -59,12 +59,16 @@ _lock = threading.RLock()
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Hold back what native libraries write to stderr; it is shown if the body raises.
+def quiet(replay: bool = True) -> Iterator[None]:
+    """Hold back what native libraries write to stderr; with `replay` it is shown if the body raises.
 
-    stderr belongs to the whole process, so one thread at a time holds it.
+    stderr belongs to the whole process, so one thread at a time holds it. Under --debug nothing is held
+    back: native code that aborts says why.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if os.environ.get("CONVFILTER_DEBUG"):
+        yield
+        return
     with _lock:
         try:
             saved = os.dup(2)
@@ -80,10 +84,20 @@ def quiet() -> Iterator[None]:
                     yield
                 except Exception:
                     os.dup2(saved, 2)
-                    held.seek(0)
-                    os.write(2, held.read())
+                    if replay:
+                        held.seek(0)
+                        os.write(2, held.read())
                     raise
                 finally:
                     os.dup2(saved, 2)
         finally:
             os.close(saved)
+
+
+def available_memory() -> int | None:
+    """Bytes that can be had without swapping; None where the system doesn't say (Linux does)."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError, IndexError):
+        return None

@@ -22,7 +22,7 @@ def to_range(result: np.ndarray, how: str, pipeline: Pipeline, full: float, whit
     if how == "abs":
         return _scaled(np.abs(result), white / full)
     if how == "rescale":
-        low, high = float(result.min()), float(result.max())
+        low, high = _extremes(result)
         return _scaled(result - np.float32(low), white / (high - low or 1))
     found = bounds(pipeline, full)
     if found is None:
@@ -35,14 +35,27 @@ def to_range(result: np.ndarray, how: str, pipeline: Pipeline, full: float, whit
     return _scaled(result - np.float32(low), white / (high - low or 1))
 
 
+def _extremes(values: np.ndarray) -> tuple[float, float]:
+    """The smallest and largest number; NaN and infinity are none."""
+    low, high = float(values.min()), float(values.max())
+    if not np.isfinite(high - low):
+        finite = values[np.isfinite(values)]
+        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    return low, high
+
+
 def _scaled(result: np.ndarray, factor: float) -> np.ndarray:
     return result if factor == 1 else result * np.float32(factor)
 
 
 def to_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Values of 0 to full scale as pixels of `dtype`, clipped; integers are rounded, halves to even."""
+    """Values of 0 to full scale as pixels of `dtype`, clipped; integers are rounded, halves to even, and
+    what is no number is black."""
     values = np.clip(values, 0, full_scale(dtype))
-    return values.astype(dtype) if dtype.kind == "f" else np.rint(values).astype(dtype)
+    if dtype.kind == "f":
+        return values.astype(dtype)
+    pixels: np.ndarray = np.nan_to_num(np.rint(values), copy=False).astype(dtype)
+    return pixels
 
 
 def linear_light(unit: np.ndarray) -> np.ndarray:

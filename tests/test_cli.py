@@ -703,3 +703,131 @@ def test_a_name_that_is_too_long_is_told(convfilter, photo):
     done = convfilter("apply", "sobel", photo, "a" * 300 + ".png")
     assert done.code == 1
     assert "aaa.png: can't be written: its name is too long" in done.err
+
+
+# --- what a stranger may do -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("paths", [["photo.png", "two.png", ""], ["photo.png", ""], ["", "out.png"]])
+def test_an_empty_path_is_refused(convfilter, photo, paths):
+    """An unset variable as OUTPUT or INPUT is an error before any work: no original is touched."""
+    Path("two.png").write_bytes(photo.read_bytes())
+    before = {path: path.read_bytes() for path in Path().iterdir()}
+    done = convfilter("apply", "sobel", *paths)
+    assert done.code == 2
+    assert "empty file name" in done.err
+    assert {path: path.read_bytes() for path in Path().iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+@pytest.mark.parametrize("after", [0.9, 1.6, 2.3])
+def test_a_signal_while_keras_starts_is_not_lost(photo, number, code, after):
+    """Whenever it comes, the process ends by it: the promised code, no traceback, no file, no temporary."""
+    names = files_in(photo.parent)
+    command = [sys.executable, "-m", "convfilter", "apply", "sobel", "photo.png", "photo-out.png"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=photo.parent) as running:
+        time.sleep(after)
+        if running.poll() is None:
+            running.send_signal(number)
+        _, err = running.communicate(timeout=60)
+    if running.returncode == 0:  # it was faster than the signal
+        assert files_in(photo.parent) == sorted([*names, "photo-out.png"])
+        return
+    assert running.returncode == code, err
+    assert b"Traceback" not in err
+    assert [name for name in files_in(photo.parent) if name not in names] in ([], ["photo-out.png"])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_a_pipe_among_the_kernels_does_not_hang(convfilter, monkeypatch):
+    """A FIFO in a kernel folder is no kernel; one that is named is refused."""
+    Path("mine").mkdir()
+    os.mkfifo("mine/fifo.json")
+    monkeypatch.setenv("CONVFILTER_KERNELS", "mine")
+    assert convfilter("kernels", "list").code == 0
+    done = convfilter("kernels", "check", "mine/fifo.json")
+    assert done.code == 2
+    assert "a pipe" in done.err
+
+
+def test_more_memory_than_there_is_is_refused(convfilter, photo, monkeypatch):
+    """Where the memory at hand would not do, one line says how much is needed and free; nothing is run."""
+    from convfilter import filtering
+
+    monkeypatch.setattr(filtering, "available_memory", lambda: 10_000_000)
+    done = convfilter("apply", "srm-30", photo, "out.tif")
+    assert done.code == 1
+    assert re.search(r"needs about 0\.0 GB, 0\.0 GB are free", done.err)
+    assert not Path("out.tif").exists()
+    assert convfilter("apply", "sobel", photo, "out.png").code == 0
+
+
+def test_the_memory_asked_about_is_near_the_layers():
+    """srm-30 on a megapixel: 31 float32 planes beside each other, the 30 results three times, the input twice."""
+    from convfilter import make_pipeline
+    from convfilter.geometry import peak_bytes
+
+    pipeline = make_pipeline("srm-30", pad="valid")
+    inside = 996 * 996 * 30
+    assert peak_bytes(pipeline, (1000, 1000), 1) == 4 * (10**6 + inside + 2 * 10**6 + 3 * inside)
+
+
+@pytest.mark.parametrize("how", ["clip", "abs", "rescale", "signed", "gain"])
+def test_what_is_no_number_is_no_warning(convfilter, how):
+    """NaN and infinities of a float picture become pixels without a warning; the rest is as it was."""
+    values = np.linspace(0, 1, 400, dtype=np.float32).reshape(20, 20)
+    values[0, :3] = np.nan, np.inf, -np.inf
+    np.save("odd.npy", values)
+    done = convfilter("apply", "identity", "odd.npy", "odd.png", "--range", how, "--preview")
+    assert (done.code, done.err) == (0, "")
+    if how == "clip":
+        assert np.array_equal(opened("odd.png")[2:], np.rint(values[2:] * 65535))  # row 1 saw them
+        assert not opened("odd.png")[0, :3].any()  # each saw a NaN, and 0 × NaN is NaN
+
+
+def test_names_are_no_markup_and_no_commands(convfilter, photo):
+    """A kernel called [/] can be described; a picture whose name holds an escape code is told harmlessly."""
+    Path("markup.json").write_text('{"weights": [[1]], "name": "[/]"}')
+    assert "[/]" in convfilter("describe", "./markup.json", "--size", "9").out
+    Path("a\x1bb.png").write_bytes(photo.read_bytes())
+    done = convfilter("apply", "identity", "a\x1bb.png", photo, "out", "-v")
+    assert done.code == 0
+    assert "\x1b" not in done.err
+
+
+def test_a_bank_of_very_many_filters_has_bounds(convfilter):
+    """The magnitude of 20,000 filters is bounded in little memory: by the root of the sum of squares."""
+    Path("many.json").write_text(
+        json.dumps({"weights": [[[n % 3 - 1, 1]] for n in range(20_000)], "combine": "magnitude"})
+    )
+    from convfilter.facts import gain
+    from convfilter.kernel import read_kernel
+
+    found = gain(read_kernel(Path("many.json")))
+    largest = np.array([max(1, 1 + (n % 3 - 1)) for n in range(20_000)])
+    assert found.high <= np.sqrt((largest**2).sum()) * (1 + 1e-12)
+    assert found.high >= np.sqrt(sum((1 + (n % 3 - 1)) ** 2 for n in range(20_000))) * (1 - 1e-12)
+
+
+def test_closed_and_full_stdout_everywhere(photo):
+    """Text commands with stdout closed or full end without a traceback."""
+    for line in (
+        "$C kernels list >&-",
+        "$C describe sobel >&-",
+        "$C --version > /dev/full",
+        "$C --version | true",
+    ):
+        assert "Traceback" not in shell(line, photo.parent).stderr
+
+
+def test_a_damaged_tiff_is_one_line(convfilter, camera):
+    """libtiff's own words about a damaged strip stay inside."""
+    Image.fromarray(camera).save("sound.tif", compression="tiff_adobe_deflate")
+    data = bytearray(Path("sound.tif").read_bytes())
+    data[2000:2600] = bytes(600)
+    Path("damaged.tif").write_bytes(data)
+    done = convfilter("apply", "sobel", "damaged.tif", "out.png")
+    assert done.code == 1
+    assert len(done.err.splitlines()) == 1

@@ -3,15 +3,14 @@
 import contextlib
 import importlib
 import os
-import signal
 import sys
 import traceback
 from io import TextIOWrapper
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
-from convfilter import __version__
+from convfilter import __version__, signals
 
 # name → (module, one line of help): the help of the group needs no command's module.
 COMMANDS = {
@@ -76,8 +75,9 @@ def run(args: list[str] | None = None) -> int:
     args = sys.argv[1:] if args is None else args
     debug = "--debug" in args
     if debug:  # wherever it was written
+        os.environ["CONVFILTER_DEBUG"] = "1"  # native libraries may speak
         args = ["--debug", *(arg for arg in args if arg != "--debug")]
-    signal.signal(signal.SIGTERM, _terminated)
+    signals.install()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a × must not fail where the terminal can't show it
             stream.reconfigure(errors="replace")
@@ -112,7 +112,3 @@ def _say(text: str, code: int) -> int:
     with contextlib.suppress(OSError):
         click.echo(text, err=True)
     return code
-
-
-def _terminated(signum: int, frame: Any) -> NoReturn:
-    raise SystemExit(128 + signum)

@@ -2,6 +2,7 @@
 
 import sys
 from functools import cache
+from io import StringIO
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ PIPE_WIDTH = 200  # columns where stdout is no terminal
 def out() -> "Console":
     from rich.console import Console
 
+    if sys.stdout is None:  # closed by whoever started the command
+        return Console(file=StringIO())
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 

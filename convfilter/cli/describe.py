@@ -43,6 +43,7 @@ def command(
 
 def _print(pipeline: Any, size: tuple[int, int] | None) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from convfilter.describe import sharing, table
 
@@ -56,7 +57,7 @@ def _print(pipeline: Any, size: tuple[int, int] | None) -> None:
         )
         shape = f"{height} × {width} × {row.shape[2]}"
         layers.add_row(
-            row.layer, plain(row.what), shape, f"{row.parameters:,}",
+            row.layer, Text(plain(row.what)), shape, f"{row.parameters:,}",
             f"{row.field[0]}×{row.field[1]}", f"{row.stride[0]}×{row.stride[1]}",
         )  # fmt: skip
     console.print(layers)
@@ -65,6 +66,6 @@ def _print(pipeline: Any, size: tuple[int, int] | None) -> None:
         return
     weights = Table("weights of", "fully connected", "local, not shared", "shared (Conv2D)", box=None)
     for share in sharing(pipeline, size):
-        weights.add_row(plain(share.layer), f"{share.dense:,}", f"{share.local:,}", f"{share.shared:,}")
+        weights.add_row(Text(plain(share.layer)), f"{share.dense:,}", f"{share.local:,}", f"{share.shared:,}")
     console.print()
     console.print(weights)

@@ -154,7 +154,7 @@ def check(files: tuple[str, ...]) -> int:
             click.echo(str(error), err=True)
         else:
             notes = "".join(f"; {note}" for note in getattr(found, "notes", ()))
-            click.echo(f"{name}: ok{notes}")
+            click.echo(plain(f"{name}: ok{notes}"))
     return 2 if wrong else 0
 
 

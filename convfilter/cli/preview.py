@@ -42,7 +42,7 @@ def _rgb(pixel: np.ndarray) -> str:
 
 def _eight_bit(picture: Picture) -> np.ndarray:
     """(H, W, 3) floats of 0–255; floats that leave 0–1 are spread over it."""
-    pixels = picture.pixels.astype(np.float32)
+    pixels = np.nan_to_num(picture.pixels.astype(np.float32), posinf=1, neginf=0)
     low, high = (0.0, picture.full_scale)
     if picture.pixels.dtype.kind == "f" and (pixels.min() < 0 or pixels.max() > 1):
         low, high = float(pixels.min()), float(pixels.max())

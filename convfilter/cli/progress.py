@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convfilter.cli.console import err
+from convfilter.cli.console import err, plain
 from convfilter.errors import ConvfilterError
 
 if TYPE_CHECKING:
@@ -44,7 +44,10 @@ class Report:
             self.bar.stop()
         if self.total > 1 and not self.quiet:
             counts = [f"{self.count[status]} {status}" for status in ("written", "skipped", "failed")]
-            self._say(", ".join(text for text in counts if not text.startswith("0 ")) + f" of {self.total}")
+            self._say(
+                (", ".join(text for text in counts if not text.startswith("0 ")) or "none written")
+                + f" of {self.total}"
+            )
 
     def add(self, done: "Done") -> None:
         self.count[done.status] += 1
@@ -73,7 +76,7 @@ class Report:
 
     def _say(self, text: str) -> None:
         """A line on stderr, above the bar, never wrapped or read as markup."""
-        err().print(text, markup=False, soft_wrap=True, emoji=False)
+        err().print(plain(text), markup=False, soft_wrap=True, emoji=False)
 
     def finish(self) -> int:
         """0 if all went well, 1 if some picture failed; a single picture's error is raised."""

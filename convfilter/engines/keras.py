@@ -11,6 +11,7 @@ from convfilter.geometry import settle
 from convfilter.model import build, keras
 from convfilter.pipeline import Pipeline
 from convfilter.runtime import quiet
+from convfilter.signals import held
 
 _OUT_OF_MEMORY = ("resource_exhausted", "resourceexhausted", "out of memory", "oom when", "can't allocate")
 
@@ -27,7 +28,7 @@ def run(pipeline: Pipeline, batch: np.ndarray, full_scale: float, device: str = 
         batch = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
     has_bias = any(conv.bias.any() for conv in pipeline.convs)
     try:
-        with _on(device):
+        with held(), _on(device):
             predict = _model(pipeline, full_scale if has_bias else 1.0, device)
             # One at a time: less memory, and oneDNN in TensorFlow aborts on batches with wide kernels.
             result = np.concatenate([predict(batch[n : n + 1]) for n in range(len(batch))])

@@ -17,6 +17,7 @@ import numpy as np
 from convfilter.errors import DataError
 from convfilter.files import atomic_write
 from convfilter.model import keras
+from convfilter.signals import held
 from convfilter.train.data import Dataset
 
 Row = dict[str, float]  # epoch, rate, loss, accuracy, val_loss, val_accuracy
@@ -98,7 +99,8 @@ def _epoch(
         if now is not None:
             model.optimizer.learning_rate = now
         x = recipe.batch(images[chosen].astype(np.float32) / np.float32(255), rng)
-        logs = model.train_on_batch(x, labels[chosen], return_dict=True)  # of this batch alone
+        with held():
+            logs = model.train_on_batch(x, labels[chosen], return_dict=True)  # of this batch alone
         sums = {name: sums.get(name, 0.0) + float(value) * len(chosen) for name, value in logs.items()}
         seen += len(chosen)
         watcher.step(epoch, step + 1, len(starts), {name: total / seen for name, total in sums.items()})

@@ -1,0 +1,52 @@
+"""Interrupts that no library can swallow, and that leave no half-made file.
+
+Keras and TensorFlow catch whatever is raised inside them, interrupts too. So while they run a signal is
+only noted, and acts when they are done; a second one ends the process at once.
+"""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGXCPU")  # those that this system has
+_holding = 0
+_noted: int | None = None
+
+
+def install() -> None:
+    """Let the signals that end a process act through this module. For the command, not the library."""
+    for name in _NAMES:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _handle)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """The body is not broken off: a signal during it acts at its end, a second one at once."""
+    global _holding
+    _holding += 1
+    try:
+        yield
+    finally:
+        _holding -= 1
+        if not _holding and _noted is not None:
+            _act(_noted)
+
+
+def _handle(number: int, frame: Any) -> None:
+    global _noted
+    if not _holding:
+        _act(number)
+    if _noted is not None:  # no file is being written while signals are held
+        os._exit(128 + number)
+    _noted = number
+
+
+def _act(number: int) -> None:
+    global _noted
+    _noted = None
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)
