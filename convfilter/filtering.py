@@ -18,6 +18,7 @@ from convfilter.tone import linear_light, srgb, to_dtype, to_range
 from convfilter.words import COLORS, RANGES
 
 Engine = Callable[[Pipeline, np.ndarray, float], np.ndarray]
+SHARE = 0.8  # of the free memory that one picture may take
 REC_601 = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -98,7 +99,7 @@ def filter_picture(
         raise FilterError(f"{pipeline.name} asks for range raw, which needs floats; choose another --range")
     full = 1.0 if pipeline.values == "unit" else picture.full_scale
     planes = _planes(pipeline, picture, look)
-    _check_memory(pipeline, planes)
+    _check_memory(pipeline, planes, look.linear)
     entering = planes if full == picture.full_scale else planes / np.float32(picture.full_scale)
     if look.linear:
         entering = (linear_light(entering / full) * full).astype(np.float32)
@@ -112,11 +113,12 @@ def filter_picture(
     return pages
 
 
-def _check_memory(pipeline: Pipeline, planes: np.ndarray) -> None:
+def _check_memory(pipeline: Pipeline, planes: np.ndarray, linear: bool) -> None:
     """PictureError, before any of it is asked for, where the memory at hand would not do."""
     count, rows, columns, _ = planes.shape
     needed, have = peak_bytes(pipeline, (rows, columns), count), available_memory()
-    if have is not None and needed > have:
+    needed += 4 * planes.nbytes if linear else 0  # the steps of the sRGB curve
+    if have is not None and needed > SHARE * have:
         raise PictureError(
             f"{pipeline.name} on {rows}×{columns} pixels needs about {needed / 1e9:.1f} GB, "
             f"{have / 1e9:.1f} GB are free; use a smaller picture, fewer filters or less padding"

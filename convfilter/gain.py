@@ -157,8 +157,12 @@ def _combined(
     if how == "max" and activation == "linear":  # no smaller than the mean of the filters can get
         mean_low = _linear(weights.mean(1, keepdims=True), bias.mean(keepdims=True), box)[0]
         low = np.maximum(low, mean_low)
-    exact = bool(np.isclose(low[0], reached.min(), atol=1e-12) and np.isclose(high[0], reached.max()))
+    exact = _equal(low[0], reached.min()) and _equal(high[0], reached.max())
     return low, high, exact
+
+
+def _equal(a: float, b: float) -> bool:
+    return bool(np.isclose(a, b, rtol=1e-12, atol=1e-12))
 
 
 def _few(taps: int, filters: int) -> bool:

@@ -330,3 +330,18 @@ def test_no_picture_leaves_a_pipelines_bounds(layers, seed):
                 x = (np.max if layer.mode == "max" else np.mean)(windows, axis=(3, 4))
     assert found.low - 1e-9 <= x.min()
     assert x.max() <= found.high + 1e-9
+
+
+def test_nearly_reached_is_not_exact():
+    """The bound 510.0005 is a millionth above what the two corners reach, 510: that is not called exact."""
+    kernel = make_kernel(
+        [[[0]], [[0]], [[1]], [[-1]]], bias=[-2, -2, 1, 0], activation="softplus", combine="magnitude"
+    )
+    found = gain(kernel, 255.0)
+    reached = max(
+        np.sqrt(np.logaddexp([-510, -510, x + 255, -x], 0) @ np.logaddexp([-510, -510, x + 255, -x], 0))
+        for x in (0.0, 255.0)
+    )
+    assert reached == pytest.approx(510.0, abs=1e-9)
+    assert found.high > reached + 1e-4
+    assert not found.exact

@@ -31,7 +31,8 @@ def run(pipeline: Pipeline, batch: np.ndarray, full_scale: float, device: str = 
         with held(), _on(device):
             predict = _model(pipeline, full_scale if has_bias else 1.0, device)
             # One at a time: less memory, and oneDNN in TensorFlow aborts on batches with wide kernels.
-            result = np.concatenate([predict(batch[n : n + 1]) for n in range(len(batch))])
+            results = [predict(batch[n : n + 1]) for n in range(len(batch))]
+            result: np.ndarray = results[0] if len(results) == 1 else np.concatenate(results)
     except ConvfilterError:
         raise
     except Exception as error:  # whatever the backend raises
