@@ -12,9 +12,14 @@ from scipy.stats import binomtest
 from sklearn.datasets import load_digits
 
 from convfilter.errors import ConvfilterError, DataError, FilterError
-from convfilter.train import pictures
 from convfilter.train.card import escaped, model_card, wilson
 from convfilter.train.data import Data, Dataset
+from convfilter.train.pictures import write_all
+from convfilter.train.pictures.curves import draw_learning_curves
+from convfilter.train.pictures.data import draw_augmented, draw_label_counts, draw_sample_digits
+from convfilter.train.pictures.errors import draw_confusion_matrix, draw_worst_errors, rank_errors
+from convfilter.train.pictures.figures import save
+from convfilter.train.pictures.kernels import draw_first_kernels, first_conv
 
 HISTORY = [
     {"epoch": 1, "rate": 1e-3, "loss": 0.5, "accuracy": 0.8, "val_loss": 0.3, "val_accuracy": 0.9},
@@ -66,7 +71,7 @@ def opened(path) -> np.ndarray:
 def test_label_counts_are_the_lengths_of_the_bars(data):
     """The bars of both panels are as long as the classes have pictures, and follow the data."""
     for each in (data, replace(data, train=data.train.take(np.arange(100)))):
-        panels = pictures.draw_label_counts(each).axes
+        panels = draw_label_counts(each).axes
         for axes, part in zip(panels, (each.train, each.test), strict=True):
             lengths = [bar.get_width() for bar in axes.patches]
             assert lengths == [int((part.labels == label).sum()) for label in range(10)]
@@ -76,9 +81,9 @@ def test_label_counts_are_the_lengths_of_the_bars(data):
 
 def test_label_counts_without_test_labels_have_one_panel(data):
     """Pictures without labels are not counted."""
-    assert len(pictures.draw_label_counts(replace(data, test=None)).axes) == 1
+    assert len(draw_label_counts(replace(data, test=None)).axes) == 1
     unlabelled = replace(data, test=Dataset(data.test.images, None))
-    assert len(pictures.draw_label_counts(unlabelled).axes) == 1
+    assert len(draw_label_counts(unlabelled).axes) == 1
 
 
 def test_sample_digits_show_each_class_in_its_row(data):
@@ -86,7 +91,7 @@ def test_sample_digits_show_each_class_in_its_row(data):
     few = data.train.take(np.flatnonzero((data.train.labels != 4) | (np.arange(1000) < 30)))
     fours = int((few.labels == 4).sum())
     assert 0 < fours < 12
-    axes = pictures.draw_sample_digits(few, data.classes).axes[0]
+    axes = draw_sample_digits(few, data.classes).axes[0]
     for label in range(10):
         own = few.images[few.labels == label][..., 0] / np.float32(255)
         for column in range(12):
@@ -100,7 +105,7 @@ def test_sample_digits_show_each_class_in_its_row(data):
 
 def test_augmented_shows_the_original_beside_the_recipes_batch(data):
     """The first column is the data's own picture and the last ten are what recipe.batch returns."""
-    axes = pictures.draw_augmented(FLIP, data.train, seed=1).axes[0]
+    axes = draw_augmented(FLIP, data.train, seed=1).axes[0]
     for row in range(10):
         own = data.train.images[np.argmax(data.train.labels == row), ..., 0] / np.float32(255)
         assert np.array_equal(tile(axes, row, 0, 8), own)
@@ -113,7 +118,7 @@ def test_augmented_by_the_article_depends_on_the_seed_alone(data):
     """The article's recipe makes the same versions for the same seed, others for another, each its own."""
     from convfilter.train.recipes import article
 
-    drawn = [pictures.draw_augmented(article, data.train, seed).axes[0] for seed in (1, 1, 2)]
+    drawn = [draw_augmented(article, data.train, seed).axes[0] for seed in (1, 1, 2)]
     first, again, other = (np.asarray(axes.images[0].get_array()) for axes in drawn)
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -122,7 +127,7 @@ def test_augmented_by_the_article_depends_on_the_seed_alone(data):
 
 def test_learning_curves_are_the_history():
     """The lines are the history's columns; the ring is at the best validation accuracy; rates are on a log axis."""
-    loss, accuracy, rate = pictures.draw_learning_curves(HISTORY).axes
+    loss, accuracy, rate = draw_learning_curves(HISTORY).axes
     for axes, keys in (
         (loss, ("loss", "val_loss")),
         (accuracy, ("accuracy", "val_accuracy")),
@@ -140,29 +145,31 @@ def test_learning_curves_are_the_history():
 def test_learning_curves_of_one_epoch_without_validation(tmp_path, rate):
     """One epoch without validation has one point a panel and whole epochs on its axis, at any rate."""
     history = [{"epoch": 1, "rate": rate, "loss": 0.5, "accuracy": 0.8}]
-    figure = pictures.draw_learning_curves(history)
+    figure = draw_learning_curves(history)
     assert [len(axes.lines) for axes in figure.axes] == [1, 1, 1]
     figure.draw_without_rendering()
     assert [tick for tick in figure.axes[2].get_xticks() if 0.5 <= tick <= 1.5] == [1]
-    pictures.learning_curves(history, tmp_path / "curves.png")
+    save(figure, tmp_path / "curves.png")
     assert opened(tmp_path / "curves.png").shape[1] > 600
 
 
 def test_learning_curves_of_a_diverged_run_are_drawn(tmp_path):
     """A loss of NaN leaves a hole in the curve, not an exception."""
-    pictures.learning_curves([*HISTORY, {**HISTORY[0], "epoch": 4, "loss": np.nan}], tmp_path / "curves.png")
+    save(
+        draw_learning_curves([*HISTORY, {**HISTORY[0], "epoch": 4, "loss": np.nan}]), tmp_path / "curves.png"
+    )
 
 
 def test_learning_curves_of_no_epoch_are_an_error():
     """Without a history there is nothing to draw, and the error says so."""
     with pytest.raises(DataError, match="no epoch"):
-        pictures.draw_learning_curves([])
+        draw_learning_curves([])
 
 
 def test_confusion_matrix_numbers_and_colours():
     """Errors are coloured by their share of the row, right answers masked out; the numbers are the counts."""
     counts = np.array([[8, 2, 0], [1, 0, 3], [0, 0, 0]])
-    axes = pictures.draw_confusion_matrix(counts, ["a", "b", "c"]).axes[0]
+    axes = draw_confusion_matrix(counts, ["a", "b", "c"]).axes[0]
     errors, diagonal = (mesh.get_array() for mesh in axes.collections)
     assert errors.filled(-1).tolist() == [[-1, 0.2, -1], [0.25, -1, 0.75], [-1, -1, -1]]
     assert axes.collections[0].get_clim() == (0, 0.75)
@@ -181,9 +188,9 @@ def test_confusion_matrix_numbers_and_colours():
 
 def test_confusion_matrix_of_many_classes_has_no_numbers(tmp_path):
     """Thirty classes are drawn by colour alone, and a matrix without errors is drawn too."""
-    figure = pictures.draw_confusion_matrix(np.eye(30, dtype=int), [f"class {i}" for i in range(30)])
+    figure = draw_confusion_matrix(np.eye(30, dtype=int), [f"class {i}" for i in range(30)])
     assert not figure.axes[0].texts
-    pictures.confusion_matrix(np.eye(30, dtype=int), [f"class {i}" for i in range(30)], tmp_path / "c.png")
+    save(figure, tmp_path / "c.png")
     assert max(opened(tmp_path / "c.png").shape) < 2500
 
 
@@ -194,14 +201,14 @@ def test_errors_are_ranked_by_confidence():
     probabilities = np.round(rng.dirichlet(np.ones(4), 300), 1)  # rounded: many equals
     wrong = [i for i in range(300) if list(probabilities[i]).index(max(probabilities[i])) != labels[i]]
     expected = sorted(wrong, key=lambda i: -max(probabilities[i]))
-    assert pictures.rank_errors(labels, probabilities).tolist() == expected
+    assert rank_errors(labels, probabilities).tolist() == expected
 
 
 def test_worst_errors_name_true_predicted_and_probability(data):
     """Pictures and titles are those of the ranking, at most `count` of them."""
     probabilities = np.random.default_rng(2).dirichlet(np.ones(10), 300)
-    figure = pictures.draw_worst_errors(data.test, probabilities, data.classes, count=8)
-    ranked = pictures.rank_errors(data.test.labels, probabilities)
+    figure = draw_worst_errors(data.test, probabilities, data.classes, count=8)
+    ranked = rank_errors(data.test.labels, probabilities)
     shown = [axes for axes in figure.axes if axes.images]
     assert len(shown) == 8
     for axes, i in zip(shown, ranked, strict=False):
@@ -217,12 +224,12 @@ def test_worst_errors_name_true_predicted_and_probability(data):
 def test_no_errors_and_one_error(data, tmp_path):
     """A perfect model gets a picture that says so; one error is called one."""
     perfect = np.eye(10)[data.test.labels]
-    figure = pictures.draw_worst_errors(data.test, perfect, data.classes)
+    figure = draw_worst_errors(data.test, perfect, data.classes)
     assert figure.get_suptitle() == "No errors among 300 pictures"
-    pictures.worst_errors(data.test, perfect, data.classes, tmp_path / "none.png")
+    save(figure, tmp_path / "none.png")
     assert opened(tmp_path / "none.png").min() < 100
     perfect[7] = np.roll(perfect[7], 1)
-    said = pictures.draw_worst_errors(data.test, perfect, data.classes).get_suptitle()
+    said = draw_worst_errors(data.test, perfect, data.classes).get_suptitle()
     assert said.startswith("One error among 300 pictures")
 
 
@@ -230,7 +237,7 @@ def test_first_kernels_are_the_layers_weights():
     """Each tile is a kernel in the layer's order, each weight a block, on a scale symmetric about 0."""
     model = network()
     weights = np.asarray(model.get_layer("conv1").kernel)  # (3, 3, 1, 6)
-    axes = pictures.draw_first_kernels(model).axes[0]
+    axes = draw_first_kernels(model).axes[0]
     most = np.abs(weights).max()
     assert axes.images[0].get_clim() == pytest.approx((-most, most))
     columns = round(axes.get_xlim()[1] + 0.5)
@@ -243,7 +250,7 @@ def test_first_kernels_of_colour_stand_side_by_side():
     """A kernel of three channels is three squares with a white line between."""
     model = network(channels=3, filters=1)
     weights = np.asarray(model.get_layer("conv1").kernel)
-    axes = pictures.draw_first_kernels(model).axes[0]
+    axes = draw_first_kernels(model).axes[0]
     image = np.asarray(axes.images[0].get_array().filled(np.nan))
     drawn = image[~np.isnan(image).all(1)]
     drawn = drawn[:, ~np.isnan(drawn).all(0)]
@@ -255,7 +262,7 @@ def test_first_kernels_of_colour_stand_side_by_side():
 def test_first_kernels_of_many_channels_are_their_mean():
     """Of more than four channels the mean is drawn, and the title says so."""
     model = network(channels=8, filters=2)
-    axes = pictures.draw_first_kernels(model).axes[0]
+    axes = draw_first_kernels(model).axes[0]
     mean = np.asarray(model.get_layer("conv1").kernel).astype(float).mean(2)[..., 1]
     assert np.allclose(tile(axes, 0, 1, 12)[::4, ::4], mean)
     assert "mean of 8 channels" in axes.get_title(loc="left")
@@ -266,22 +273,22 @@ def test_first_conv_is_found_within_a_model_and_its_absence_told():
     from convfilter.model import keras
 
     outer = keras.Sequential([keras.Input((8, 8, 1)), network()])
-    assert pictures.first_conv(outer).name == "conv1"
+    assert first_conv(outer).name == "conv1"
     dense = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
     with pytest.raises(FilterError, match="no Conv2D"):
-        pictures.draw_first_kernels(dense)
+        draw_first_kernels(dense)
 
 
 def test_awkward_class_names_are_drawn_without_a_warning(data, tmp_path):
     """Dollars stay dollars, long names are cut, and a name that the font lacks becomes its number."""
     names = ("$a$ $", "数字", "line\nbreak", "", "a name that goes on and on", r"\$", "^_{", "7", "8", "9")
-    figure = pictures.draw_label_counts(replace(data, classes=names))
-    pictures.label_counts(replace(data, classes=names), tmp_path / "names.png")
+    figure = draw_label_counts(replace(data, classes=names))
+    save(figure, tmp_path / "names.png")
     shown = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert shown[:5] == [r"\$a\$ \$", "#1", "#2", "#3", "a name that g…"]
-    pictures.confusion_matrix(np.eye(10, dtype=int), names, tmp_path / "c.png")
+    save(draw_confusion_matrix(np.eye(10, dtype=int), names), tmp_path / "c.png")
     probabilities = np.roll(np.eye(10)[data.test.labels], 1, axis=1)
-    pictures.worst_errors(data.test, probabilities, names, tmp_path / "w.png")
+    save(draw_worst_errors(data.test, probabilities, names), tmp_path / "w.png")
 
 
 def report_of(model, data):
@@ -296,13 +303,13 @@ def test_write_all_writes_every_picture_and_all_follow_the_data(data, tmp_path):
     first, second = tmp_path / "a", tmp_path / "b"
     first.mkdir()
     second.mkdir()
-    written = pictures.write_all(first, data, model, FLIP, HISTORY, report_of(model, data), 1)
+    written = write_all(first, data, model, FLIP, HISTORY, report_of(model, data), 1)
     assert [path.name for path in written] == ALL
     assert sorted(path.name for path in first.iterdir()) == sorted(ALL)
     other = replace(data, train=data.train.take(np.arange(1, 1000)))
     kernel = model.get_layer("conv1").kernel
     kernel.assign(np.asarray(kernel)[..., ::-1])
-    pictures.write_all(second, other, model, FLIP, HISTORY[:2], report_of(model, data), 1)
+    write_all(second, other, model, FLIP, HISTORY[:2], report_of(model, data), 1)
     for name in ALL:
         assert (first / name).read_bytes() != (second / name).read_bytes()
         assert (first / name).stat().st_size <= 200_000
@@ -313,14 +320,14 @@ def test_write_all_writes_every_picture_and_all_follow_the_data(data, tmp_path):
 
 def test_write_all_leaves_out_what_the_run_has_nothing_for(data, tmp_path):
     """Without labelled test pictures there are no errors to draw."""
-    written = pictures.write_all(tmp_path, replace(data, test=None), network(), FLIP, HISTORY, {}, 1)
+    written = write_all(tmp_path, replace(data, test=None), network(), FLIP, HISTORY, {}, 1)
     assert [path.name for path in written] == [*ALL[:4], ALL[6]]
 
 
 def test_an_error_is_not_hidden_and_leaves_no_half_set(data, tmp_path):
     """A report without the confusion matrix raises before anything is written."""
     with pytest.raises(KeyError):
-        pictures.write_all(tmp_path, data, network(), FLIP, HISTORY, {}, 1)
+        write_all(tmp_path, data, network(), FLIP, HISTORY, {}, 1)
     assert not list(tmp_path.iterdir())
 
 
@@ -329,9 +336,9 @@ def test_without_matplotlib_the_error_says_how_to_get_it(data, tmp_path, monkeyp
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ConvfilterError, match="pip install matplotlib"):
-        pictures.write_all(tmp_path, data, None, FLIP, HISTORY, {}, 1)
+        write_all(tmp_path, data, None, FLIP, HISTORY, {}, 1)
     with pytest.raises(ConvfilterError, match="pip install matplotlib"):
-        pictures.label_counts(data, tmp_path / "labels.png")
+        draw_label_counts(data)
     assert not list(tmp_path.iterdir())
 
 
@@ -341,7 +348,7 @@ def test_matplotlibs_global_state_is_untouched(data, tmp_path, monkeypatch):
 
     monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)
     before = dict(matplotlib.rcParams)
-    pictures.label_counts(data, tmp_path / "labels.png")
+    save(draw_label_counts(data), tmp_path / "labels.png")
     assert dict(matplotlib.rcParams) == before
     assert "matplotlib.pyplot" not in sys.modules
 

@@ -20,9 +20,9 @@ from convfilter.files import atomic_write
 from convfilter.train.architectures import build, check_name
 from convfilter.train.card import model_card
 from convfilter.train.data import Data, Dataset, load, split
-from convfilter.train.figures import require_matplotlib
 from convfilter.train.loop import Plan, Row, Watcher, predict, scores, train
 from convfilter.train.pictures import write_all
+from convfilter.train.pictures.figures import require_matplotlib
 from convfilter.train.recipes import load_recipe
 
 CONFIG = "config.json"
