@@ -17,6 +17,7 @@ from convfilter.filters import load
 from convfilter.model import absolute, keras
 from convfilter.train import extract as ex
 from convfilter.train import models
+from convfilter.train.weights import load_weights_npz, save_weights_npz
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
 
@@ -480,11 +481,11 @@ def test_the_warning_and_the_hash(saved):
 def test_weights_alone_come_back(tmp_path, two, saved):
     """Saved from one, loaded into another model of the same layers; named LAYER/VARIABLE."""
     path = tmp_path / "w.npz"
-    models.save_weights_npz(two, path)
+    save_weights_npz(two, path)
     with np.load(path) as arrays:
         assert arrays.files[:2] == ["conv1/kernel", "conv1/bias"]
     other = keras.models.clone_model(two)
-    models.load_weights_npz(other, path)
+    load_weights_npz(other, path)
     assert all(np.array_equal(a, b) for a, b in zip(other.get_weights(), two.get_weights(), strict=True))
 
 
@@ -504,7 +505,7 @@ def test_weights_alone_come_back(tmp_path, two, saved):
 def test_weights_of_another_network_change_nothing(tmp_path, two, change, words):
     """A missing, extra, misshapen or pickled array is refused before any weight is set."""
     path = tmp_path / "w.npz"
-    models.save_weights_npz(two, path)
+    save_weights_npz(two, path)
     with np.load(path) as saved:
         arrays = dict(saved)
     change(arrays)
@@ -512,7 +513,7 @@ def test_weights_of_another_network_change_nothing(tmp_path, two, change, words)
     other = keras.models.clone_model(two)
     before = [array.copy() for array in other.get_weights()]
     with pytest.raises(DataError, match=words):
-        models.load_weights_npz(other, path)
+        load_weights_npz(other, path)
     assert all(np.array_equal(a, b) for a, b in zip(other.get_weights(), before, strict=True))
 
 
@@ -520,7 +521,7 @@ def test_broken_weights(tmp_path, two):
     """No zip, and no file."""
     path = tmp_path / "w.npz"
     with pytest.raises(DataError, match="No such file"):
-        models.load_weights_npz(two, path)
+        load_weights_npz(two, path)
     path.write_bytes(b"hello")
     with pytest.raises(DataError, match="no sound .npz"):
-        models.load_weights_npz(two, path)
+        load_weights_npz(two, path)

@@ -19,7 +19,8 @@ from convfilter.files import atomic_write
 from convfilter.jsonfile import MAX_BYTES
 from convfilter.kernel import MAX_WEIGHTS, Activation, parse_kernel
 from convfilter.picture import shown
-from convfilter.train.models import file_hash, named_layers
+from convfilter.train.layernames import named_layers
+from convfilter.train.models import file_hash
 
 if TYPE_CHECKING:
     from convfilter.model import keras
