@@ -17,7 +17,6 @@ from convfilter.filters import load
 from convfilter.model import absolute, keras
 from convfilter.train import extract as ex
 from convfilter.train import models
-from convfilter.train.weights import load_weights_npz, save_weights_npz
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
 
@@ -350,13 +349,14 @@ def test_functional_models_with_operations_load(tmp_path):
         ("p.keras", pickle.dumps([1]), "pickle"),
         ("m.pt", b"PK\x03\x04", "PyTorch"),
         ("m.onnx", b"", "ONNX"),
-        ("w.npz", b"PK\x03\x04", "without a network"),
+        ("p.npz", pickle.dumps([1]), "pickle"),
+        ("w.safetensors", b"", "without a network"),
         ("m.txt", b"hello", "a file ending in"),
-        ("model", b"PK\x03\x04", "no .keras in its name"),
+        ("model", b"PK\x03\x04", "a name without an ending"),
     ],
 )
 def test_other_kinds_are_refused(tmp_path, name, content, words):
-    """By name or by first bytes: what it is, that only .keras is loaded, and how to get one; exit 2."""
+    """By name or by first bytes: what it is, which kinds are loaded, and how to get one; exit 2."""
     path = tmp_path / name
     path.write_bytes(content)
     assert "model.save(" in refused(path, FilterError, words)
@@ -468,60 +468,11 @@ def test_an_unknown_function_is_refused(tmp_path, saved):
 
 
 def test_the_warning_and_the_hash(saved):
-    """One sentence or two that a model is code; the hash is hashlib's."""
+    """One sentence or two that a model is code, for all but .npz; the hash is hashlib's."""
+    assert [models.is_code(name) for name in ("m.keras", "m.npz", "M.NPZ", "m.npz.keras", "m")] == [
+        True, False, False, True, True,
+    ]  # fmt: skip
     assert "a model file is code" in models.warn_text(saved)
     assert models.file_hash(saved) == hashlib.sha256(saved.read_bytes()).hexdigest()
     with pytest.raises(DataError, match="No such file"):
         models.file_hash(saved.with_name("none"))
-
-
-# ---- weights ----
-
-
-def test_weights_alone_come_back(tmp_path, two, saved):
-    """Saved from one, loaded into another model of the same layers; named LAYER/VARIABLE."""
-    path = tmp_path / "w.npz"
-    save_weights_npz(two, path)
-    with np.load(path) as arrays:
-        assert arrays.files[:2] == ["conv1/kernel", "conv1/bias"]
-    other = keras.models.clone_model(two)
-    load_weights_npz(other, path)
-    assert all(np.array_equal(a, b) for a, b in zip(other.get_weights(), two.get_weights(), strict=True))
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda arrays: arrays.pop("conv1/bias"), 'lacks "conv1/bias"'),
-        (lambda arrays: arrays.update(more=np.zeros(1)), 'holds "more"'),
-        (
-            lambda arrays: arrays.update({"conv1/bias": np.zeros(31, np.float32)}),
-            r'"conv1/bias" is float32 \(31,\)',
-        ),
-        (lambda arrays: arrays.update({"conv1/bias": np.zeros(32)}), r'"conv1/bias" is float64 \(32,\)'),
-        (lambda arrays: arrays.update({"conv1/bias": np.array([print] * 32)}), '"conv1/bias" is object'),
-    ],
-)
-def test_weights_of_another_network_change_nothing(tmp_path, two, change, words):
-    """A missing, extra, misshapen or pickled array is refused before any weight is set."""
-    path = tmp_path / "w.npz"
-    save_weights_npz(two, path)
-    with np.load(path) as saved:
-        arrays = dict(saved)
-    change(arrays)
-    np.savez(path, **arrays)
-    other = keras.models.clone_model(two)
-    before = [array.copy() for array in other.get_weights()]
-    with pytest.raises(DataError, match=words):
-        load_weights_npz(other, path)
-    assert all(np.array_equal(a, b) for a, b in zip(other.get_weights(), before, strict=True))
-
-
-def test_broken_weights(tmp_path, two):
-    """No zip, and no file."""
-    path = tmp_path / "w.npz"
-    with pytest.raises(DataError, match="No such file"):
-        load_weights_npz(two, path)
-    path.write_bytes(b"hello")
-    with pytest.raises(DataError, match="no sound .npz"):
-        load_weights_npz(two, path)

@@ -449,6 +449,7 @@ def test_card_says_how_to_use_it_its_limits_and_that_a_model_is_code():
     assert "convfilter predict best.keras photo.png" in card
     assert "convfilter kernels extract best.keras --layer" in card
     assert "A model file is code" in card
+    assert "`best.npz` holds the weights of `best.keras` as numbers only" in card
     assert "20×20" in card
     assert "Kaggle" not in card  # letters are not MNIST
 

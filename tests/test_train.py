@@ -158,7 +158,7 @@ def test_a_run_learns_and_leaves_its_folder(run_folder, digits):
     assert np.trace(report["confusion"]) == round(report["test"]["accuracy"] * 1000)
     names = {path.name for path in run_folder.iterdir()}
     assert names >= {
-        "config.json", "history.csv", "best.keras", "last.keras", "checkpoint.npz", "report.json", "README.md",
+        "config.json", "history.csv", "best.keras", "best.npz", "last.keras", "checkpoint.npz", "report.json", "README.md",
         "label-counts.png", "sample-digits.png", "augmented.png", "learning-curves.png",
         "confusion-matrix.png", "worst-errors.png", "first-kernels.png",
     }  # fmt: skip
@@ -245,6 +245,47 @@ def test_evaluate_predict_extract_features(run_folder, npz, convfilter, digits):
     assert convfilter("features", model, "photo.png", "sheet.png").code == 0
     assert convfilter("features", "sobel", "photo.png", "sobel.png").code == 0
     assert np.asarray(Image.open("sheet.png")).std() > 1
+
+
+def test_commands_take_the_npz(run_folder, npz, convfilter, digits):
+    """best.npz in the place of best.keras: the same answers, kernels and sheets to the bit, and no warning of code."""
+    from PIL import Image
+
+    paper = np.full((48, 48), 235, np.uint8)
+    paper[10:38, 10:38] -= (digits.test.images[0, ..., 0] * 0.85).astype(np.uint8)
+    Image.fromarray(np.kron(paper, np.ones((4, 4), np.uint8))).save("photo.png")
+    for number, kind in enumerate(("keras", "npz")):
+        model = run_folder / f"best.{kind}"
+        commands = [
+            ("evaluate", model, "--data", npz, "--json"),
+            ("predict", model, "photo.png", "--json"),
+            ("kernels", "extract", model, "--layer", "conv2", "--out", kind),
+            ("features", model, "photo.png", f"{kind}.png"),
+        ]
+        done = [convfilter(*command) for command in commands]
+        assert [each.code for each in done] == [0] * 4, done
+        assert [each.err.count("a model file is code") for each in done] == [1 - number] * 4
+        Path(f"{kind}.txt").write_text(done[0].out + done[1].out)
+    assert Path("keras.txt").read_bytes() == Path("npz.txt").read_bytes()
+    assert Path("keras.png").read_bytes() == Path("npz.png").read_bytes()
+    banks = [json.loads(Path(kind, "fast-conv2.json").read_text()) for kind in ("keras", "npz")]
+    sources = [bank.pop("source") for bank in banks]
+    assert banks[0] == banks[1]
+    assert sources[1].startswith("layer conv2 of best.npz, SHA-256 ")
+
+
+def test_fine_tuning_takes_the_npz(run_folder, npz, convfilter):
+    """The command trains on from best.npz: all layers but the head are reused, a frozen one has its weights."""
+    model = run_folder / "best.npz"
+    done = convfilter(
+        "finetune", model, "--data", npz, "--each", "5", "--epochs", "1", "--freeze", "conv1", "--out", "tuned", "-q",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.err == ""
+    tuned = _loaded(Path("tuned/finetuned/last.keras"))
+    weighty = [layer.name for layer in tuned.layers if layer.weights]
+    assert json.loads(done.out)["finetuned"]["reused"] == weighty[:-1]
+    assert np.array_equal(tuned.get_layer("conv1").kernel, weights(model)["conv1/kernel"])
 
 
 def _loaded(path):

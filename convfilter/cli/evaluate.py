@@ -13,15 +13,16 @@ from convfilter.cli.console import out
 @click.option("--data", default="mnist", show_default=True, metavar="PATH", help="A data set, as for train.")
 @click.option("--json", "as_json", is_flag=True, help="The report as an object.")
 def command(model: Path, data: str, as_json: bool) -> None:
-    """Judge a trained model on a data set's test pictures (or on all its labelled ones)."""
-    from convfilter.cli.training import say
+    """Judge a trained model on a data set's test pictures (or on all its labelled ones).
+
+    MODEL is a .keras file, or the .npz of a run.
+    """
+    from convfilter.cli.training import open_model
     from convfilter.errors import DataError
     from convfilter.train.data import load
-    from convfilter.train.models import load_model, warn_text
     from convfilter.train.run import assess, check_fit
 
-    say(warn_text(model))
-    network = load_model(model)
+    network = open_model(model)
     found = load(data)
     part = next((p for p in (found.test, found.train) if p is not None and p.labels is not None), None)
     if part is None:

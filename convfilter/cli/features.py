@@ -23,17 +23,18 @@ def command(model_or_filter: str, picture: Path, out: Path, columns: int) -> Non
 
     \b
     convfilter features sobel photo.jpg sheet.png
-    convfilter features runs/mnist-…/best.keras digit.png sheet.png
+    convfilter features runs/mnist-…/best.npz digit.png sheet.png
+
+    A model is a .keras file, or the .npz of a run.
     """
     from convfilter.features import contact_sheet, layer_outputs
     from convfilter.image import read
+    from convfilter.train.models import SUFFIXES
 
-    if Path(model_or_filter).suffix == ".keras":
-        from convfilter.cli.training import say
-        from convfilter.train.models import load_model, warn_text
+    if Path(model_or_filter).suffix.lower() in SUFFIXES:
+        from convfilter.cli.training import open_model
 
-        say(warn_text(model_or_filter))
-        model = load_model(model_or_filter)
+        model = open_model(model_or_filter)
         pixels = _fitted(read(picture, gray=model.input_shape[-1] == 1).pixels, model.input_shape[1:3])
     else:
         from convfilter.filters import make_pipeline

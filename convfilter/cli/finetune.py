@@ -27,20 +27,22 @@ def command(
     model: Path, data: str, freeze: str, rate_new: float, rate_reused: float, each: int | None,
     keep_head: bool, epochs: int, batch_size: int, seed: int, out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
-    """Train a network further on other data, and from scratch beside it, and compare the two."""
-    from convfilter.cli.training import Watch, say
+    """Train a network further on other data, and from scratch beside it, and compare the two.
+
+    MODEL is a .keras file, or the .npz of a run.
+    """
+    from convfilter.cli.training import Watch, open_model
     from convfilter.train.data import load
     from convfilter.train.finetune import finetune
     from convfilter.train.loop import Plan
-    from convfilter.train.models import load_model, warn_text
     from convfilter.train.run import new_folder, write_json
 
-    say(warn_text(model))
+    network = open_model(model)
     folder = out or new_folder("finetune")
     plan = Plan("finetune", model.stem, epochs, batch_size, seed, validation=0.0)
     with Watch(folder, quiet, tensorboard=False) as watch:
         report = finetune(
-            load_model(model), load(data), plan, folder, watch, rate_new=rate_new, rate_reused=rate_reused,
+            network, load(data), plan, folder, watch, rate_new=rate_new, rate_reused=rate_reused,
             frozen=[name for name in freeze.split(",") if name], each=each, keep_head=keep_head,
         )  # fmt: skip
     write_json(folder / "report.json", report)

@@ -175,14 +175,15 @@ def schema(pipeline: bool) -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where files go.")
 @click.option("--each", is_flag=True, help="Also a file a filter.")
 def extract(model: Path, layer: str, out: Path, each: bool) -> None:
-    """Write the kernels that a network has learned as kernel files, which `apply` runs on any picture."""
-    from convfilter.cli.training import say
+    """Write the kernels that a network has learned as kernel files, which `apply` runs on any picture.
+
+    MODEL is a .keras file, or the .npz of a run.
+    """
+    from convfilter.cli.training import open_model
     from convfilter.train.extract import extract as bank_of
     from convfilter.train.extract import extract_each, source_of, write
-    from convfilter.train.models import load_model, warn_text
 
-    say(warn_text(model))
-    network, source = load_model(model), source_of(model)
+    network, source = open_model(model), source_of(model)
     files = [bank_of(network, layer, source), *(extract_each(network, layer, source) if each else [])]
     for path in write(out, files):
         click.echo(str(path))

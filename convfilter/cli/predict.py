@@ -15,14 +15,15 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="One object a picture, with every probability.")
 @click.option("--csv", "table", type=click.Path(path_type=Path), help="Write a line a digit to this file.")
 def command(model: Path, pictures: tuple[Path, ...], as_json: bool, table: Path | None) -> int:
-    """Read the digits in photos: each is found, cut out as MNIST's were, and named from left to right."""
-    from convfilter.cli.training import say
+    """Read the digits in photos: each is found, cut out as MNIST's were, and named from left to right.
+
+    MODEL is a .keras file, or the .npz of a run.
+    """
+    from convfilter.cli.training import open_model, say
     from convfilter.errors import PictureError
-    from convfilter.train.models import load_model, warn_text
     from convfilter.train.photos import read_photo
 
-    say(warn_text(model))
-    network = load_model(model)
+    network = open_model(model)
     rows: list[dict[str, Any]] = []
     failed = 0
     for path in pictures:

@@ -1,4 +1,4 @@
-"""What the user sees of a training: a bar an epoch, a line when it ends; TensorBoard's logs."""
+"""What the user sees of a training, a bar and a line an epoch, and of a model file; TensorBoard's logs."""
 
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,15 @@ from convfilter.errors import BackendError
 def say(text: str) -> None:
     """A line on stderr, never read as markup."""
     err().print(text, markup=False, soft_wrap=True)
+
+
+def open_model(path: Path | str) -> Any:
+    """The network in a model file; where that can be code, after a word that it is."""
+    from convfilter.train.models import is_code, load_model, warn_text
+
+    if is_code(path):
+        say(warn_text(path))
+    return load_model(path)
 
 
 class Watch:

@@ -190,7 +190,10 @@ _SAFETY = """\
 ## Safety
 
 A model file is code: loading one can run what its author put in. Load `.keras` files only from people you
-trust, leave Keras' `safe_mode` on, and compare their SHA-256 with what those people published."""
+trust, leave Keras' `safe_mode` on, and compare their SHA-256 with what those people published.
+
+`best.npz` holds the weights of `best.keras` as numbers only: every convfilter command takes it in its place,
+builds the network itself and puts them in, so that file can run nothing."""
 
 
 def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[Any]], rule: str = "") -> str:

@@ -1,4 +1,7 @@
-"""Model files: loaded only after a look inside, since a model file is code as much as data."""
+"""Model files, `.keras` and `.npz`: loaded only after a look inside.
+
+A `.keras` file is code as much as data. An `.npz`, as a run leaves it beside, holds numbers only.
+"""
 
 import hashlib
 import importlib
@@ -11,9 +14,12 @@ from convfilter.errors import DataError, FilterError
 from convfilter.picture import shown
 from convfilter.train.archive import first_line, too_large
 from convfilter.train.kerasfile import RESAVE, SAVE, check_classes, read_description
+from convfilter.train.weights import load_npz
 
 if TYPE_CHECKING:
     from convfilter.model import keras
+
+SUFFIXES = (".keras", ".npz")
 
 _KINDS = {
     ".h5": "a model in Keras' old format",
@@ -27,22 +33,24 @@ _KINDS = {
     ".tflite": "a TensorFlow Lite model",
     ".onnx": "an ONNX model",
     ".safetensors": "a file of weights without a network",
-    ".npz": "a file of weights without a network",
 }
 _MAGIC = {
     b"\x89HDF\r\n\x1a\n": _KINDS[".h5"],
     **{bytes((0x80, protocol)): _KINDS[".pkl"] for protocol in range(2, 6)},
 }
+_ONLY = "only .keras files and the .npz of a run are loaded"
 
 
 def load_model(path: Path | str) -> "keras.Model":
-    """The network in a `.keras` file, uncompiled, in Keras' safe mode.
+    """The network in a `.keras` file, in Keras' safe mode, or in the `.npz` of a run; uncompiled.
 
-    Raises FilterError (exit 2) for a file that is no `.keras` model or that asks for code, DataError
-    (exit 1) for one that is missing, damaged or dangerous to unpack.
+    Raises FilterError (exit 2) for a file that is neither or that asks for code, DataError (exit 1) for
+    one that is missing, damaged or dangerous to unpack.
     """
     path = Path(path)
     _check_kind(path)
+    if not is_code(path):
+        return load_npz(path)
     description = read_description(path)
     _register_own_layers()
     check_classes(path, description)
@@ -76,28 +84,33 @@ def _register_own_layers() -> None:
 
 
 def _check_kind(path: Path) -> None:
-    """By what it is called and how it begins: a `.keras` archive, or which other kind it is."""
+    """By what it is called and how it begins: a `.keras` or `.npz` archive, or which other kind it is."""
     if path.is_dir():
         kind = "a SavedModel folder" if (path / "saved_model.pb").exists() else "a folder"
-        raise FilterError(f"{shown(path)}: {kind}; only .keras files are loaded; {SAVE}")
+        raise FilterError(f"{shown(path)}: {kind}; {_ONLY}; {SAVE}")
     try:
         with path.open("rb") as file:
             head = file.read(8)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{shown(path)}: {reason}; give the path of a .keras file") from error
+        raise DataError(f"{shown(path)}: {reason}; give the path of a .keras or .npz file") from error
     extension = path.suffix.lower()
     by_content = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
     what = by_content or _KINDS.get(extension)
-    if what or extension != ".keras":
-        what = what or (f'a file ending in "{shown(extension)}"' if extension else "no .keras in its name")
-        raise FilterError(f"{shown(path)}: {what}; only .keras files are loaded; {SAVE}")
+    if what or extension not in SUFFIXES:
+        what = what or (f'a file ending in "{shown(extension)}"' if extension else "a name without an ending")
+        raise FilterError(f"{shown(path)}: {what}; {_ONLY}; {SAVE}")
     if not zipfile.is_zipfile(path):
         raise DataError(f"{shown(path)}: no archive, or one cut short; get a sound copy")
 
 
+def is_code(path: Path | str) -> bool:
+    """Whether a model file of this name can hold code, as all but `.npz` can."""
+    return Path(path).suffix.lower() != ".npz"
+
+
 def warn_text(path: Path | str) -> str:
-    """What the user should hear before a model from elsewhere is loaded."""
+    """What the user should hear before a model that is_code is loaded from elsewhere."""
     return (
         f"{shown(path)}: a model file is code: it says what this computer will run. "
         "Load only models whose source you trust."

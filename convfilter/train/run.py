@@ -24,6 +24,7 @@ from convfilter.train.loop import Plan, Row, Watcher, predict, scores, train
 from convfilter.train.pictures import write_all
 from convfilter.train.pictures.figures import require_matplotlib
 from convfilter.train.recipes import load_recipe
+from convfilter.train.weights import save_npz
 
 CONFIG = "config.json"
 
@@ -104,6 +105,7 @@ def _run(data: Data, plan: Plan, folder: Path, watcher: Watcher, config: dict[st
     begun = time.perf_counter()
     history = train(model, recipe, plan, training, validation, folder, watcher)
     best = keras.saving.load_model(folder / "best.keras", compile=False)
+    save_npz(best, plan.architecture, folder / "best.npz")
     report = judge(best, data, plan, history, model.count_params(), time.perf_counter() - begun)
     write_json(folder / "report.json", report)
     pictures = write_all(folder, data, best, recipe, history, report, plan.seed)

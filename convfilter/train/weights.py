@@ -1,59 +1,173 @@
-"""The weights of a network alone, as an `.npz`."""
+"""A trained network as numbers only: an `.npz` of its weights, with which of our architectures they are for.
 
+    architecture      its name in convfilter.train.architectures
+    input_shape       height, width, channels
+    classes           how many it tells
+    LAYER/VARIABLE    the weights
+
+Nothing in it can be code: the network is built by this package and the weights are put in. Names, shapes
+and sizes are compared with the network's before memory is asked for.
+"""
+
+import math
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from convfilter.errors import ConvfilterError, DataError
+from convfilter.errors import DataError, FilterError
 from convfilter.files import atomic_write
 from convfilter.picture import shown
-from convfilter.train.archive import MAX_TOTAL, check_size, first_line
+from convfilter.runtime import available_memory
+from convfilter.train.architectures import ARCHITECTURES, build
+from convfilter.train.archive import MAX_TOTAL, SMALL, check_size, opened, too_large
 from convfilter.train.layernames import named_weights
 
 if TYPE_CHECKING:
     from convfilter.model import keras
 
 MAX_ARRAYS = 10_000
+MAX_SIDE = 1_024  # pixels
+MAX_CHANNELS = 4
+MAX_CLASSES = 10_000
+COPIES = 3  # of an array besides its variable's, at once: drawn at random, then as read, as a tensor
+
+# name → kind of dtype, shape, most bytes a number or text
+_ENTRIES: dict[str, tuple[str, tuple[int, ...], int]] = {
+    "architecture": ("U", (), 256),  # 64 letters
+    "input_shape": ("i", (3,), 8),
+    "classes": ("i", (), 8),
+}
 
 
-def save_weights_npz(model: "keras.Model", path: Path | str) -> None:
-    """Write the weights alone, as LAYER/VARIABLE arrays in an uncompressed .npz; whole or not at all."""
-    arrays = {name: np.asarray(variable) for name, variable in named_weights(model).items()}
+class Form(NamedTuple):
+    """What an array is, without its values."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class Network:
+    """Which network weights are for."""
+
+    architecture: str
+    input_shape: tuple[int, int, int]  # height, width, channels
+    classes: int
+
+    def build(self) -> "keras.Model":
+        return build(self.architecture, self.input_shape, self.classes)
+
+    def forms(self) -> dict[str, Form]:
+        """What its weights are, by LAYER/VARIABLE. Asks for no memory, however large they are."""
+        from convfilter.model import keras
+
+        def look() -> dict[str, Form]:
+            with keras.StatelessScope(initialize_variables=False):
+                weights = named_weights(self.build())
+            return {name: Form(tuple(v.shape), np.dtype(v.dtype)) for name, v in weights.items()}
+
+        # In a thread of its own: Keras lists such variables by thread, and would give them values later.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(look).result()
+
+
+def save_npz(model: "keras.Model", architecture: str, path: Path | str) -> None:
+    """Write the weights of `model`, which is `architecture` as built here; whole or not at all.
+
+    Raises PictureError where it can't be written.
+    """
+    entries = {
+        "architecture": np.array(architecture),
+        "input_shape": np.array(model.input_shape[1:], np.int64),
+        "classes": np.array(model.output_shape[-1], np.int64),
+    }
+    arrays: dict[str, Any] = {name: np.asarray(variable) for name, variable in named_weights(model).items()}
     with atomic_write(Path(path)) as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        np.savez(file, allow_pickle=False, **entries, **arrays)
 
 
-def load_weights_npz(model: "keras.Model", path: Path | str) -> None:
-    """Put an .npz of weights into `model`; its names, shapes and dtypes must be the model's.
+def load_npz(path: Path | str) -> "keras.Model":
+    """The network of an `.npz` that save_npz wrote, uncompiled.
 
-    Nothing changes unless all fit. Raises DataError.
+    Raises FilterError (exit 2) for an `.npz` of something else or of a network that is not here, DataError
+    (exit 1) for one whose arrays are not that network's, or that is damaged or dangerous to unpack.
     """
     path = Path(path)
-    variables = named_weights(model)
-    arrays: dict[str, np.ndarray] = {}
+    with opened(path) as archive:
+        network = _read_network(path, archive)
+        _check_arrays(path, archive, _forms(path, network))
+        model = network.build()
+        for name, variable in named_weights(model).items():
+            variable.assign(_array(archive, name))
+    return model
+
+
+def _read_network(path: Path, archive: zipfile.ZipFile) -> Network:
+    """Which network the file says it is of. Raises FilterError for none, or one of absurd size."""
+    names = set(archive.namelist())
+    for name, (kind, shape, size) in _ENTRIES.items():
+        found = _form(path, archive, name, SMALL)[0] if f"{name}.npy" in names else None
+        if not found or (found.dtype.kind, found.shape) != (kind, shape) or found.dtype.itemsize > size:
+            raise FilterError(
+                f'{shown(path)}: an .npz, but no model of convfilter: its "{name}" is missing or wrong; '
+                "give the best.npz or best.keras of a run"
+            )
+    height, width, channels = (int(side) for side in _array(archive, "input_shape"))
+    network = Network(
+        str(_array(archive, "architecture")), (height, width, channels), int(_array(archive, "classes"))
+    )
+    _check_network(path, network)
+    return network
+
+
+def _check_network(path: Path, network: Network) -> None:
+    height, width, channels = network.input_shape
+    if network.architecture not in ARCHITECTURES:
+        raise FilterError(
+            f'{shown(path)}: made for the architecture "{shown(network.architecture)}", which is not here; '
+            "use the run's .keras file, or the convfilter that made it"
+        )
+    if max(height, width) > MAX_SIDE or channels > MAX_CHANNELS or network.classes > MAX_CLASSES:
+        raise FilterError(
+            f"{shown(path)}: made for pictures of {height}×{width}×{channels} and {network.classes} classes, "
+            f"more than {MAX_SIDE}×{MAX_SIDE}×{MAX_CHANNELS} and {MAX_CLASSES}; use the run's .keras file"
+        )
+
+
+def _forms(path: Path, network: Network) -> dict[str, Form]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            _check_names(path, archive.namelist(), [f"{name}.npy" for name in variables])
-            for name, variable in variables.items():
-                info = archive.getinfo(f"{name}.npy")
-                check_size(path, info, MAX_TOTAL)
-                wanted = tuple(variable.shape), np.dtype(variable.dtype)
-                with archive.open(info) as member:
-                    _check_header(path, name, _header(member), wanted)
-                with archive.open(info) as member:
-                    arrays[name] = np.lib.format.read_array(member, allow_pickle=False)
-    except ConvfilterError:
-        raise
-    except OSError as error:
-        raise DataError(f"{shown(path)}: {error.strerror or error}; check the file") from error
-    except Exception as error:  # zipfile and NumPy raise anything on hostile bytes
+        return network.forms()
+    except FilterError as error:  # too small a picture, or too few classes
+        raise FilterError(f"{shown(path)}: {error}") from error
+
+
+def _check_arrays(path: Path, archive: zipfile.ZipFile, wanted: dict[str, Form]) -> None:
+    """DataError unless the arrays are the network's in name, shape, dtype and size, and fit in the memory."""
+    _check_names(path, archive.namelist(), [f"{name}.npy" for name in [*_ENTRIES, *wanted]])
+    sizes = [form.nbytes for form in wanted.values()]
+    if sum(sizes) > MAX_TOTAL or sum(sizes) + COPIES * max(sizes) > (available_memory() or math.inf):
+        raise too_large(path)
+    for name, form in wanted.items():
+        _check_array(path, archive, name, form)
+
+
+def _check_array(path: Path, archive: zipfile.ZipFile, name: str, form: Form) -> None:
+    found, there = _form(path, archive, name, MAX_TOTAL)
+    if found != form:
         raise DataError(
-            f"{shown(path)}: no sound .npz of weights ({first_line(error)}); get a sound copy"
-        ) from error
-    for name, variable in variables.items():
-        variable.assign(arrays[name])
+            f'{shown(path)}: "{name}" is {found.dtype} {found.shape}, the network\'s is {form.dtype} '
+            f"{form.shape}; use the network it was saved from"
+        )
+    if there != form.nbytes:
+        raise DataError(f'{shown(path)}: "{name}" has {there:,} bytes, not {form.nbytes:,}; get a sound copy')
 
 
 def _check_names(path: Path, found: list[str], wanted: list[str]) -> None:
@@ -69,20 +183,18 @@ def _check_names(path: Path, found: list[str], wanted: list[str]) -> None:
         )
 
 
-def _header(member: Any) -> tuple[Any, np.dtype]:
-    """Shape and dtype of an .npy, before any of its memory is asked for."""
-    file: BinaryIO = member
-    read = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }[np.lib.format.read_magic(file)]
-    shape, _, dtype = read(file)
-    return shape, dtype
+def _form(path: Path, archive: zipfile.ZipFile, name: str, limit: int) -> tuple[Form, int]:
+    """What the header of an array says it is, and the bytes that follow; none of them is read."""
+    info = archive.getinfo(f"{name}.npy")
+    check_size(path, info, limit)
+    with archive.open(info) as file:
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):  # numpy.savez' own; the header of a later one may be 4 GB long
+            raise ValueError(f"{name}: npy version {version}")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        return Form(shape, dtype), info.file_size - file.tell()
 
 
-def _check_header(path: Path, name: str, found: tuple[Any, np.dtype], wanted: tuple[Any, np.dtype]) -> None:
-    if found != wanted:
-        raise DataError(
-            f'{shown(path)}: "{name}" is {found[1]} {found[0]}, the network\'s is {wanted[1]} {wanted[0]}; '
-            "use the network it was saved from"
-        )
+def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    with archive.open(f"{name}.npy") as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
