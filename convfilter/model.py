@@ -39,7 +39,8 @@ def _margin(x: Any, axis: int, index: Any, border: str) -> Any:
     """The rows or columns that stand at `index` outside the picture."""
     length = ops.shape(x)[axis]
     if border == "zero":
-        return ops.zeros_like(ops.take(x, ops.zeros_like(index), axis=axis))
+        row = ops.zeros_like(ops.take(x, [0], axis=axis))  # then taken: OpenVINO fails on empty zeros
+        return ops.take(row, ops.zeros_like(index), axis=axis)
     return ops.take(x, _source(index, length, border), axis=axis)
 
 
@@ -48,13 +49,17 @@ def _source(index: Any, length: Any, border: str) -> Any:
     if border == "edge":
         return ops.clip(index, 0, length - 1)
     if border == "wrap":
-        return ops.mod(index, length)
+        return _modulo(index, length)
     if border == "symmetric":
-        index = ops.mod(index, 2 * length)
+        index = _modulo(index, 2 * length)
         return ops.minimum(index, 2 * length - 1 - index)
-    period = ops.maximum(2 * (length - 1), 1)
-    index = ops.mod(index, period)
+    index = _modulo(index, ops.maximum(2 * (length - 1), 1))
     return ops.minimum(index, 2 * (length - 1) - index)
+
+
+def _modulo(index: Any, period: Any) -> Any:
+    """index mod period, never negative, in an exported file too: ONNX rounds -1 / 3 to 0."""
+    return ops.mod(ops.mod(index, period) + period, period)
 
 
 @_register

@@ -22,6 +22,7 @@ COMMANDS = {
     "finetune": ("finetune", "Train a network further on other data."),
     "features": ("features", "Draw what every layer makes of a picture."),
     "describe": ("describe", "Show the layers a filter becomes."),
+    "export": ("export", "Write a filter as a model file."),
     "info": ("info", "Show versions, backends, devices and folders."),
 }
 
