@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,7 +60,7 @@ def _replacing(target: Path, old: os.stat_result | None) -> Iterator[BinaryIO]:
     """Yield a hidden file beside `target` that takes its place at the end, with its permissions."""
     if old and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, "is write-protected")
-    temporary = target.with_name(f".convfilter-{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(f".convfilter-{os.urandom(8).hex()}.tmp")
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
     handle = os.open(temporary, flags, 0o600 if old else 0o666)  # umask narrows the 666 of a new file
     try:

@@ -12,8 +12,7 @@ from convfilter.catalogue import locate
 from convfilter.errors import FilterError
 from convfilter.jsonfile import Document
 from convfilter.kernel import MAX_BIAS, Kernel, kernel_from_document
-from convfilter.pipeline import Pipeline, Settings, chain, pair
-from convfilter.pipelinefile import MAX_PAD, read_pipeline
+from convfilter.pipeline import MAX_PAD, Pipeline, Settings, chain, pair
 from convfilter.words import ACTIVATIONS, BORDERS, COMBINES, DATA_FORMATS, POOL_MODES, VALUES
 
 
@@ -31,6 +30,8 @@ def load_file(path: Path) -> Kernel | Pipeline:
     """The kernel or pipeline in a JSON file. Raises FilterError with line, column and mend."""
     document = Document.read(path)
     if isinstance(document.data, dict) and "layers" in document.data:
+        from convfilter.pipelinefile import read_pipeline  # loads pydantic
+
         return read_pipeline(document, path)
     return kernel_from_document(document, path.stem)
 

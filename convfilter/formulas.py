@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from convfilter.errors import FilterError
-from convfilter.kernel import MAX_SIDE, MAX_WEIGHTS, Kernel, make_kernel
+from convfilter.kernel import MAX_SIDE, MAX_WEIGHTS, Kernel, kernel_of
 
 # Lowest and highest value. Below sigma 0.1 the samples miss the bell, below wavelength 2 the wave; a dog's
 # second Gaussian is the wider one; a disk of radius 0.5 is one pixel.
@@ -271,14 +271,15 @@ def _side(size: int | None, reach: float, *, least: int = 1, odd: bool = False, 
 
 
 def _kernel(formula: str, weights: np.ndarray, **values: float) -> Kernel:
-    """The kernel of these weights, whose name is the text that makes it again."""
+    """The kernel of these weights, (kh, kw) or (filters, kh, kw), whose name is the text that makes it
+    again."""
     about = FORMULAS[formula]
-    return make_kernel(
-        weights,
+    return kernel_of(
+        np.moveaxis(weights.reshape(-1, *weights.shape[-2:]), 0, -1)[:, :, None],
         name=f"{formula}:" + ",".join(f"{key}={_text(value)}" for key, value in values.items()),
         description=about.summary,
         source=about.source,
-        tags=about.tags.split(),
+        tags=tuple(about.tags.split()),
         range=about.range,
     )
 

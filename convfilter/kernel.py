@@ -4,86 +4,21 @@ Kernels are stored as correlation kernels, which is what Keras' Conv2D and OpenC
 `flip` marks a file written for true convolution.
 """
 
+import json
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from convfilter import cache
 from convfilter.errors import FilterError
 from convfilter.jsonfile import Document, Path_
-from convfilter.mistakes import validate
-from convfilter.words import Activation, Combine, DataFormat, Range, Values
 
 MAX_WEIGHTS = 1_048_576
 MAX_SIDE = 1023  # rows or columns of one filter
 MAX_BIAS = 1e6  # of full scale
-
-Layout = Literal["kh,kw,in,out", "out,in,kh,kw"]
-
-Number = Annotated[float, Field(allow_inf_nan=False)]
-# fail_fast: a file of a million mistakes is told its first one without collecting the others.
-Row = Annotated[list[Number], Field(min_length=1, fail_fast=True)]
-Matrix = Annotated[list[Row], Field(min_length=1, fail_fast=True)]
-Bank = Annotated[list[Matrix], Field(min_length=1, fail_fast=True)]
-Tensor = Annotated[list[Bank], Field(min_length=1, fail_fast=True)]
-Brackets = Annotated[list[Tensor], Field(min_length=1, max_length=1)]
-Bias = Annotated[float, Field(ge=-MAX_BIAS, le=MAX_BIAS, allow_inf_nan=False)]
-
-
-def _depth(value: Any) -> str:
-    depth = 0
-    while isinstance(value, list) and depth < 5:
-        depth += 1
-        value = value[0] if value else None
-    return f"#{max(depth, 2)}"
-
-
-Weights = Annotated[
-    Annotated[Matrix, Tag("#2")]
-    | Annotated[Bank, Tag("#3")]
-    | Annotated[Tensor, Tag("#4")]
-    | Annotated[Brackets, Tag("#5")],
-    Discriminator(_depth),
-]
-
-
-class KernelFile(BaseModel):
-    """The JSON form of a kernel: the one definition from which the schema is printed."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, title="convfilter kernel")
-
-    schema_: str | None = Field(None, alias="$schema", description="ignored; for editors")
-    name: str | None = Field(None, max_length=100, description="default: the file's name without .json")
-    description: str = Field("", description="one sentence: what the kernel shows or does")
-    source: str = Field("", description="where the numbers come from: author, title, year")
-    tags: Annotated[list[str], Field(fail_fast=True)] = Field([], description="words to find it by")
-    weights: Weights = Field(
-        description="one matrix; a list of matrices (a bank); four levels in the order of `layout`; "
-        "or five levels, as in Keras' set_weights"
-    )
-    layout: Layout = Field("kh,kw,in,out", description="order of the axes of four-level weights")
-    divisor: Number | Literal["sum"] = Field(
-        1, description='weights are divided by it; "sum" is each filter\'s own sum, or 1 where that is 0'
-    )
-    bias: Bias | Annotated[list[Bias], Field(min_length=1, fail_fast=True)] = Field(
-        0, description="added to the result, a fraction of full scale; one number, or one per filter"
-    )
-    flip: bool = Field(
-        False, description="true: written for true convolution, rotated by 180 degrees on loading"
-    )
-    anchor: list[Annotated[int, Field(ge=0)]] | None = Field(
-        None,
-        min_length=2,
-        max_length=2,
-        description="row and column of the weight that lies on the output pixel; default: half the size",
-    )
-    activation: Activation = Field("linear", description="Keras activation, or abs")
-    combine: Combine = Field("none", description="how the filters of a bank become one picture")
-    data_format: DataFormat = Field("channels_last", description="Keras data format the network is built in")
-    range: Range = Field("clip", description="how results become pixels unless --range says otherwise")
-    values: Values = Field("stored", description="what the weights expect: pixels as stored, or 0 to 1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +59,17 @@ class Kernel:
         return int(self.weights.shape[3])
 
 
+def kernel_of(weights: np.ndarray, **fields: Any) -> Kernel:
+    """A kernel of good numbers (kh, kw, in, out), without bias, anchored at half its size."""
+    kh, kw, _, filters = weights.shape
+    return Kernel(
+        weights=_frozen(weights.astype(np.float64)),
+        bias=_frozen(np.zeros(filters)),
+        anchor=(kh // 2, kw // 2),
+        **fields,
+    )
+
+
 def make_kernel(weights: Any, *, name: str = "kernel", **fields: Any) -> Kernel:
     """A kernel from numbers: `weights` as in a file (nested lists or an array), `fields` as in KernelFile.
 
@@ -157,12 +103,53 @@ def kernel_from_document(document: Document, name: str) -> Kernel:
 
 def parse_kernel(data: Any, name: str, fail: Any) -> Kernel:
     """Kernel from the JSON value `data`; `fail(message, path)` raises at a place in it."""
-    file = validate(KernelFile, data, fail)
     try:
-        return _effective(file, name)
+        return effective(_fields(data, fail), data["weights"], name)
     except _Wrong as wrong:
         fail(wrong.message, wrong.path)
         raise
+
+
+def _fields(data: Any, fail: Any) -> dict[str, Any]:
+    """A file's fields, those not given with their defaults, if they are as kernelfile.py says.
+
+    Loading pydantic for that takes longer than filtering a picture. So what it judged is remembered: a file
+    that differs from a good one in nothing but the numbers of its weights is good too.
+    """
+    skeleton = _skeleton(data)
+    known = cache.recall(skeleton) if skeleton else None
+    if known is not None:
+        return known
+    from convfilter.kernelfile import validated
+
+    fields = validated(data, fail)
+    del fields["weights"]
+    if skeleton:
+        cache.remember(skeleton, fields)
+    return fields
+
+
+def _skeleton(data: Any) -> str:
+    """The file with its weights' depth in their place; "" unless they are finite numbers, all so deep."""
+    try:
+        (depth,) = _depths(data["weights"])
+        return json.dumps({**data, "weights": [depth, len(data["weights"]) > 1]}, sort_keys=True)
+    except (TypeError, KeyError, ValueError, OverflowError):  # ValueError: of several depths
+        return ""
+
+
+def _depths(value: Any) -> set[int]:
+    """The depths at which nested lists hold finite numbers. Raises TypeError for anything else in them."""
+    if isinstance(value, list) and value:
+        inner = [_depths(part) for part in value] if isinstance(value[0], list) else [_check(value)]
+        return {depth + 1 for depths in inner for depth in depths}
+    raise TypeError
+
+
+def _check(row: list[Any]) -> set[int]:
+    if all(type(number) in (int, float) and isfinite(number) for number in row):
+        return {0}
+    raise TypeError
 
 
 class _Wrong(Exception):
@@ -178,31 +165,27 @@ def _raiser(name: str) -> Any:
     return fail
 
 
-def _effective(file: KernelFile, name: str) -> Kernel:
-    weights = _arrange(file)
-    kh, kw, _, filters = weights.shape
-    anchor = _anchor(file.anchor, (kh, kw))
-    weights, notes = _divide(weights, file.divisor)
-    if len(_too_large(weights)):
+def effective(fields: dict[str, Any], weights: list[Any], name: str) -> Kernel:
+    """The kernel of a good file's fields and weights. Raises _Wrong where they don't fit each other."""
+    arranged = _arrange(weights, fields["layout"])
+    kh, kw, _, filters = arranged.shape
+    anchor = _anchor(fields["anchor"], (kh, kw))
+    arranged, notes = _divide(arranged, fields["divisor"])
+    if len(_too_large(arranged)):
         raise _Wrong("divisor makes a weight too large for 32-bit floats; use a larger one", "divisor")
-    if file.flip:
-        weights = weights[::-1, ::-1]
+    if fields["flip"]:
+        arranged = arranged[::-1, ::-1]
         anchor = (kh - 1 - anchor[0], kw - 1 - anchor[1])
-    bias = np.broadcast_to(_bias(file.bias, filters), (filters,)).astype(np.float64)
+    bias = np.broadcast_to(_bias(fields["bias"], filters), (filters,)).astype(np.float64)
+    kept = ("activation", "combine", "data_format", "range", "values", "description", "source")
     return Kernel(
-        name=file.name or name,
-        weights=_frozen(weights),
+        name=fields["name"] or name,
+        weights=_frozen(arranged),
         bias=_frozen(bias),
         anchor=anchor,
-        activation=file.activation,
-        combine=file.combine,
-        data_format=file.data_format,
-        range=file.range,
-        values=file.values,
-        description=file.description,
-        source=file.source,
-        tags=tuple(file.tags),
+        tags=tuple(fields["tags"]),
         notes=notes,
+        **{key: fields[key] for key in kept},
     )
 
 
@@ -212,10 +195,10 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _arrange(file: KernelFile) -> np.ndarray:
+def _arrange(weights: list[Any], layout: str) -> np.ndarray:
     """The file's numbers as (kh, kw, in, out)."""
-    _check_shape(file.weights, ("weights",))
-    array = np.array(file.weights, dtype=np.float64)
+    _check_shape(weights, ("weights",))
+    array = np.array(weights, dtype=np.float64)
     for place in _too_large(array)[:1]:
         raise _Wrong("a weight too large for 32-bit floats; use smaller numbers", "weights", *map(int, place))
     if array.size > MAX_WEIGHTS:
@@ -226,7 +209,7 @@ def _arrange(file: KernelFile) -> np.ndarray:
         array = array[:, :, None, None]
     elif array.ndim == 3:
         array = np.moveaxis(array, 0, -1)[:, :, None, :]
-    elif file.layout == "out,in,kh,kw":
+    elif layout == "out,in,kh,kw":
         array = array.transpose(2, 3, 1, 0)
     if max(array.shape[:2]) > MAX_SIDE:
         raise _Wrong(f"a filter of {array.shape[0]}×{array.shape[1]}; at most {MAX_SIDE} a side", "weights")

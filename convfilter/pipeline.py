@@ -3,9 +3,10 @@
 No framework is known here; `model.py` turns a Pipeline into a keras.Sequential.
 """
 
-import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from convfilter.errors import FilterError
 from convfilter.kernel import Kernel
 
 Pair = tuple[int, int]
+MAX_PAD = 4096  # rows or columns on one side
 MAX_DENSE = 4_194_304  # weights of a kernel with the zeros between them
 
 
@@ -96,7 +98,6 @@ class Pipeline:
     range: str = "clip"
     values: str = "stored"
     data_format: str = "channels_last"
-    digest: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -109,13 +110,24 @@ class Pipeline:
                 )
             if isinstance(layer, CoverPad) and not isinstance(following, Conv):
                 raise FilterError(f'{self.name}: the padding "cover" must stand right before a convolution')
-        object.__setattr__(self, "digest", _digest(self))
+
+    @cached_property
+    def _identity(self) -> tuple[Any, ...]:
+        """Everything that decides the numbers."""
+        return self.values, self.data_format, self.range, *map(_layer_identity, self.layers)
 
     def __hash__(self) -> int:
-        return hash(self.digest)
+        return hash(self._identity)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Pipeline) and self.digest == other.digest
+        return isinstance(other, Pipeline) and self._identity == other._identity
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over everything that decides the numbers."""
+        import hashlib  # 10 ms that most runs can do without
+
+        return hashlib.sha256(repr(self._identity).encode()).hexdigest()
 
     @property
     def in_channels(self) -> int:
@@ -247,13 +259,8 @@ def channels(pipeline: Pipeline) -> list[int]:
     return counts
 
 
-def _digest(pipeline: Pipeline) -> str:
-    """SHA-256 over everything that decides the numbers."""
-    state = hashlib.sha256(f"{pipeline.values} {pipeline.data_format} {pipeline.range}".encode())
-    for layer in pipeline.layers:
-        if isinstance(layer, Conv):
-            shape = (layer.weights.shape, layer.activation, layer.strides, layer.dilation, layer.anchor)
-            state.update(f"Conv{shape}".encode() + layer.weights.tobytes() + layer.bias.tobytes())
-        else:
-            state.update(repr(layer).encode())
-    return state.hexdigest()
+def _layer_identity(layer: Layer) -> Any:
+    if not isinstance(layer, Conv):
+        return layer
+    structure = layer.weights.shape, layer.activation, layer.strides, layer.dilation, layer.anchor
+    return *structure, layer.weights.tobytes(), layer.bias.tobytes()

@@ -8,9 +8,11 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from convfilter.catalogue import load_kernel
 from convfilter.errors import FilterError
 from convfilter.jsonfile import Document, Path_
-from convfilter.kernel import Bias, Kernel, parse_kernel
+from convfilter.kernel import Kernel, parse_kernel
+from convfilter.kernelfile import Bias
 from convfilter.mistakes import validate
 from convfilter.pipeline import (
+    MAX_PAD,
     Activation,
     Combine,
     Conv,
@@ -25,8 +27,6 @@ from convfilter.pipeline import (
 from convfilter.words import Activation as ActivationName
 from convfilter.words import Border, DataFormat, PoolMode, Range, Values
 from convfilter.words import Combine as CombineName
-
-MAX_PAD = 4096
 
 Amount = Annotated[int, Field(ge=0, le=MAX_PAD)]
 Step = Annotated[int, Field(ge=1, le=4096)]

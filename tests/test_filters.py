@@ -14,11 +14,12 @@ from hypothesis import given, settings
 
 from convfilter import catalogue
 from convfilter.errors import FilterError
-from convfilter.filters import MAX_PAD, load, load_file, make_pipeline, read_pipeline
+from convfilter.filters import MAX_PAD, load, load_file, make_pipeline
 from convfilter.geometry import sizes
 from convfilter.jsonfile import Document
 from convfilter.kernel import Kernel, make_kernel
 from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Pad, Pipeline, Pool
+from convfilter.pipelinefile import read_pipeline
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 SOBEL_X = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]

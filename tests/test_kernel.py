@@ -19,11 +19,11 @@ from convfilter.kernel import (
     MAX_SIDE,
     MAX_WEIGHTS,
     Kernel,
-    KernelFile,
     kernel_from_document,
     make_kernel,
     read_kernel,
 )
+from convfilter.kernelfile import KernelFile
 
 
 def load(text):

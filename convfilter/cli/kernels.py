@@ -162,7 +162,7 @@ def check(files: tuple[str, ...]) -> int:
 @click.option("--pipeline", is_flag=True, help="The schema of pipeline files instead.")
 def schema(pipeline: bool) -> None:
     """Print the JSON Schema of kernel files."""
-    from convfilter.kernel import KernelFile
+    from convfilter.kernelfile import KernelFile
     from convfilter.pipelinefile import PipelineFile
 
     model = PipelineFile if pipeline else KernelFile

@@ -10,17 +10,18 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from convfilter.errors import DataError, FilterError
 from convfilter.files import atomic_write
 from convfilter.jsonfile import MAX_BYTES
-from convfilter.kernel import MAX_WEIGHTS, Activation, parse_kernel
+from convfilter.kernel import MAX_WEIGHTS, parse_kernel
 from convfilter.picture import shown
 from convfilter.train.layernames import named_layers
 from convfilter.train.models import file_hash
+from convfilter.words import ACTIVATIONS
 
 if TYPE_CHECKING:
     from convfilter.model import keras
@@ -201,7 +202,7 @@ def _activation(layer: Any) -> tuple[str, str]:
     if layer.activation is absolute:
         return "abs", ""
     found = keras.activations.serialize(layer.activation)
-    if isinstance(found, str) and found in get_args(Activation):
+    if isinstance(found, str) and found in ACTIVATIONS:
         return found, ""
     if isinstance(found, dict):
         is_function = found.get("class_name") == "function"
