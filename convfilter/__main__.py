@@ -16,6 +16,9 @@ def main() -> None:
         return
     from convfilter.cli import run
 
+    with contextlib.suppress(OSError, AttributeError):  # there is no stderr
+        # A copy of it, as what native libraries write there is held back.
+        sys.stderr = open(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding)  # noqa: SIM115
     _leave(run())
 
 

@@ -1,25 +1,47 @@
-"""One picture through one pipeline: pixels → planes → engine → range → pixels."""
+"""One picture through one pipeline, strip by strip: rows → planes → engine → range → rows."""
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from convfilter.engines import choose_engine
 from convfilter.errors import FilterError, PictureError
-from convfilter.filters import make_pipeline
-from convfilter.geometry import flat_response, geometry, peak_bytes, receptive_fields
-from convfilter.kernel import Kernel
-from convfilter.picture import Metadata, Picture, full_scale, to_gray
-from convfilter.pipeline import Pipeline
-from convfilter.runtime import available_memory
-from convfilter.tone import linear_light, srgb, to_dtype, to_range
+from convfilter.geometry import flat_response, geometry, receptive_fields
+from convfilter.picture import ArrayRows, Metadata, Picture, RowSource, full_scale, to_gray
+from convfilter.pipeline import Pair, Pipeline
+from convfilter.raster import Raster
+from convfilter.runtime import SHARE, available_memory
+from convfilter.tone import RangeMap, extremes, linear_light, range_map, srgb, to_dtype
 from convfilter.words import COLORS, RANGES
 
-Engine = Callable[[Pipeline, np.ndarray, float], np.ndarray]
-SHARE = 0.8  # of the free memory that one picture may take
+if TYPE_CHECKING:
+    from convfilter.kernel import Kernel
+
+STRIP = 2**17  # pixels of a result that are computed at once: their floats fit a core's cache
+LEAST_ROWS = 16
 REC_601 = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+class Engine(Protocol):
+    """Runs pipelines on rasters."""
+
+    @property
+    def threads(self) -> int:
+        """How many strips may be computed at once."""
+
+    def open(self, pipeline: Pipeline, source: Raster, full_scale: float) -> Raster:
+        """The pipeline's result for `source`, computed when its rows are asked for.
+
+        Raises FilterError when the picture is too small for the pipeline, PictureError or BackendError when
+        it can't be computed here.
+        """
 
 
 @dataclass(frozen=True)
@@ -43,13 +65,15 @@ class Look:
 
 
 def apply(
-    filters: str | Path | Kernel | Pipeline | Sequence[Any],
+    filters: "str | Path | Kernel | Pipeline | Sequence[Any]",
     array: np.ndarray,
     *,
     color: str = "each",
     range: str | None = None,
     linear: bool = False,
     device: str = "auto",
+    engine: str = "auto",
+    plan: str = "auto",
     **settings: Any,
 ) -> np.ndarray:
     """Filter an array as `convfilter apply` filters a picture.
@@ -57,13 +81,14 @@ def apply(
     array: (H, W) or (H, W, C), uint8, uint16 or float32; channels are filtered one by one unless the
     filter takes C channels; (H, W, 1) is taken as (H, W). Returns (H', W') or (H', W', C) of the same
     dtype, a last axis of N for N filters that are not combined; float32 for range="raw". filters: a name,
-    a path, a formula, a Kernel, a Pipeline, or a list of them in a row. settings: those of
-    pipeline.Settings (border, strides, …). Raises FilterError, BackendError or PictureError.
+    a path, a formula, a Kernel, a Pipeline, or a list of them in a row. device, engine, plan: as the
+    options of `convfilter apply`. settings: those of pipeline.Settings (border, strides, …). Raises
+    FilterError, BackendError or PictureError.
 
     >>> apply("sobel-x", np.eye(4, dtype="uint8"), range="raw")[1].tolist()
     [1.0, 0.0, 0.0, 1.0]
     """
-    from convfilter.engines import keras
+    from convfilter.filters import make_pipeline
 
     array = np.asarray(array)
     if array.dtype == np.float64:
@@ -78,11 +103,27 @@ def apply(
         array = array[..., 0]
     dtype = np.dtype(np.float32) if (range or pipeline.range) == "raw" else array.dtype
 
-    def engine(pipeline: Pipeline, batch: np.ndarray, full: float) -> np.ndarray:
-        return keras.run(pipeline, batch, full, device)
-
-    pages = filter_picture(pipeline, Picture(array), look, dtype, engine)
+    chosen = choose_engine(engine, device=device, plan=plan)
+    pages = filter_picture(pipeline, Picture(array), look, dtype, chosen)
     return pages[0].pixels if len(pages) == 1 else np.stack([page.pixels for page in pages], axis=-1)
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """A filtered picture, computed when its rows are asked for.
+
+    size: rows and columns. channels: of each page. metadata: that of every page. `rows(top, bottom)` gives
+    for each page the pixels (n, W) or (n, W, channels) of `dtype`, and alpha (n, W) or None.
+    """
+
+    size: Pair
+    pages: int
+    channels: int
+    has_alpha: bool
+    dtype: np.dtype
+    metadata: Metadata
+    rows: Callable[[int, int], list[tuple[np.ndarray, np.ndarray | None]]]
+    threads: int = 1
 
 
 def filter_picture(
@@ -90,52 +131,116 @@ def filter_picture(
 ) -> list[Picture]:
     """The filtered picture as `dtype`, one page a filter that is not combined.
 
-    Raises FilterError where the channels or the size don't fit.
+    Raises FilterError where the channels or the size don't fit, PictureError where memory would not do.
     """
-    how = look.range or _default_range(pipeline, picture, look, dtype)
+    return collect(filter_rows(pipeline, ArrayRows(picture), look, dtype, engine))
+
+
+def filter_rows(
+    pipeline: Pipeline, source: RowSource, look: Look, dtype: np.dtype, engine: Engine
+) -> Filtered:
+    """The filtered picture as `dtype`, to be computed by rows. Raises as filter_picture does."""
+    how = look.range or _default_range(pipeline, source, look, dtype)
     if how == "raw" and look.color == "luma":
         raise FilterError("--range raw writes results, not colours; use --color gray or each")
     if how == "raw" and dtype.kind != "f":
         raise FilterError(f"{pipeline.name} asks for range raw, which needs floats; choose another --range")
-    full = 1.0 if pipeline.values == "unit" else picture.full_scale
-    planes = _planes(pipeline, picture, look)
-    _check_memory(pipeline, planes, look.linear)
-    entering = planes if full == picture.full_scale else planes / np.float32(picture.full_scale)
-    if look.linear:
-        entering = (linear_light(entering / full) * full).astype(np.float32)
-    results, alpha = _run(pipeline, entering, _unit_alpha(picture), full, engine)
-    moved = engine(geometry(pipeline), _chroma(picture), 1.0) if look.color == "luma" else None
-    pages = []
-    for number in range(pipeline.out_channels):
-        pixels = _pixels(results[..., number], how, look, pipeline, full, dtype, moved)
-        page_alpha = None if alpha is None else to_dtype(alpha[..., number] * full_scale(dtype), dtype)
-        pages.append(Picture(pixels, page_alpha, _metadata(picture.metadata, pipeline)))
+    white = full_scale(source.dtype)
+    full = 1.0 if pipeline.values == "unit" else white
+    planes = [_entering(plane, look, full, white) for plane in _planes(pipeline, source, look)]
+    size, results = _results(pipeline, planes, _unit_alpha(source), full, engine)
+    chroma = _chroma(pipeline, source, engine) if look.color == "luma" else None
+    channels = len(chroma) if chroma else len(planes)
+    result = Filtered(
+        size, pipeline.out_channels, channels, _unit_alpha(source) is not None, dtype,
+        _metadata(source.metadata, pipeline), lambda top, bottom: [], engine.threads,
+    )  # fmt: skip
+    maps = _maps(how, look, pipeline, full, result, results)
+
+    def rows(top: int, bottom: int) -> list[tuple[np.ndarray, np.ndarray | None]]:
+        values, alpha = results(top, bottom)
+        moved = None if chroma is None else np.concatenate([each.rows(top, bottom) for each in chroma])
+        return [
+            (
+                _pixels(values[number], maps[number], look, dtype, moved),
+                None if alpha is None else to_dtype(alpha[number] * full_scale(dtype), dtype),
+            )
+            for number in range(result.pages)
+        ]
+
+    return replace(result, rows=rows)
+
+
+def strips(result: Filtered, rows: int | None = None) -> Iterator[tuple[int, int]]:
+    """Top and bottom of the strips a result is computed in; all of one height, so that the last may begin
+    within the one before."""
+    height, width = result.size
+    step = min(height, rows or max(LEAST_ROWS, STRIP // width))
+    for top in range(0, height, step):
+        yield min(top, height - step), min(top, height - step) + step
+
+
+def collect(result: Filtered, tile: int | None = None) -> list[Picture]:
+    """All of it in memory, computed by strips of `tile` rows. Raises PictureError, before any memory is asked
+    for, where there is not enough."""
+    pages = [_empty(result) for _ in range(result.pages)] if _fits(result) else []
+
+    def work(strip: tuple[int, int]) -> None:
+        for page, (pixels, alpha) in zip(pages, result.rows(*strip), strict=True):
+            page.pixels[slice(*strip)] = pixels
+            if page.alpha is not None:
+                page.alpha[slice(*strip)] = alpha
+
+    for _ in in_order(work, strips(result, tile), result.threads):
+        pass
     return pages
 
 
-def _check_memory(pipeline: Pipeline, planes: np.ndarray, linear: bool) -> None:
-    """PictureError, before any of it is asked for, where the memory at hand would not do."""
-    count, rows, columns, _ = planes.shape
-    needed, have = peak_bytes(pipeline, (rows, columns), count), available_memory()
-    needed += 4 * planes.nbytes if linear else 0  # the steps of the sRGB curve
+def in_order(work: Callable[[Any], Any], items: Iterator[Any], threads: int) -> Iterator[Any]:
+    """work(item) of each, in order, some of them at once; never far ahead of who takes them."""
+    first = list(itertools.islice(items, threads + 1))
+    if threads == 1 or len(first) < 2:
+        yield from map(work, itertools.chain(first, items))
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = deque(pool.submit(work, item) for item in first)
+        try:
+            while waiting:
+                yield waiting.popleft().result()
+                waiting.extend(pool.submit(work, item) for item in itertools.islice(items, 1))
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _empty(result: Filtered) -> Picture:
+    shape = result.size if result.channels == 1 else (*result.size, result.channels)
+    alpha = np.empty(result.size, result.dtype) if result.has_alpha else None
+    return Picture(np.empty(shape, result.dtype), alpha, result.metadata)
+
+
+def _fits(result: Filtered) -> bool:
+    """Whether the results fit the memory at hand: True, or PictureError."""
+    values = result.size[0] * result.size[1] * result.pages * (result.channels + result.has_alpha)
+    needed, have = values * result.dtype.itemsize, available_memory()
     if have is not None and needed > SHARE * have:
         raise PictureError(
-            f"{pipeline.name} on {rows}×{columns} pixels needs about {needed / 1e9:.1f} GB, "
+            f"{result.pages} × {result.size[0]}×{result.size[1]} pixels need about {needed / 1e9:.1f} GB, "
             f"{have / 1e9:.1f} GB are free; use a smaller picture, fewer filters or less padding"
         )
+    return True
 
 
-def _default_range(pipeline: Pipeline, picture: Picture, look: Look, dtype: np.dtype) -> str:
+def _default_range(pipeline: Pipeline, source: RowSource, look: Look, dtype: np.dtype) -> str:
     """Floats that stay floats are not clipped, their full scale being only a convention; except on the
     way back from luma or linear light, where it has a meaning."""
-    floats = picture.pixels.dtype.kind == dtype.kind == "f"
+    floats = source.dtype.kind == dtype.kind == "f"
     return "raw" if floats and look.color != "luma" and not look.linear else pipeline.range
 
 
-def _planes(pipeline: Pipeline, picture: Picture, look: Look) -> np.ndarray:
-    """float32 (n, H, W, C): the channels as separate one-channel pictures, or as the C the filter takes."""
-    pixels, wanted = picture.pixels, pipeline.in_channels
-    have = 1 if pixels.ndim == 2 else pixels.shape[2]
+def _planes(pipeline: Pipeline, source: RowSource, look: Look) -> list[Raster]:
+    """The channels as separate one-channel rasters, or as one of the C channels the filter takes."""
+    wanted, have = pipeline.in_channels, source.channels
     if wanted != 1:
         if look.color == "luma":
             raise FilterError(f"{pipeline.name} takes {wanted} channels, luma is one; use --color each")
@@ -143,75 +248,152 @@ def _planes(pipeline: Pipeline, picture: Picture, look: Look) -> np.ndarray:
             raise FilterError(
                 f"{pipeline.name} takes {wanted} channels, the picture has {have}; use a filter of {have}"
             )
-        return pixels[None].astype(np.float32)
-    if look.color == "gray" and have == 3:
-        pixels, have = to_gray(pixels), 1
+        return [_raster(source, have, lambda pixels: np.moveaxis(pixels, 2, 0))]
     if look.color == "luma" and have != 1:
         if have != 3:
             raise FilterError(f"a picture of {have} channels has no luma; use --color each")
-        return (pixels @ REC_601)[None, :, :, None]
-    return np.moveaxis(pixels.reshape(*pixels.shape[:2], have), 2, 0)[..., None].astype(np.float32)
+        return [_raster(source, 1, lambda pixels: (pixels @ REC_601)[None])]
+    if look.color == "gray" and have == 3:
+        return [_raster(source, 1, lambda pixels: to_gray(pixels)[None])]
+    if have == 1:
+        return [_raster(source, 1, lambda pixels: pixels.reshape(1, *pixels.shape[:2]))]
+    return [_raster(source, 1, partial(_channel, number)) for number in range(have)]
 
 
-def _unit_alpha(picture: Picture) -> np.ndarray | None:
-    """(1, H, W, 1) in 0–1; None where nothing is translucent."""
-    if picture.alpha is None or (picture.alpha == picture.full_scale).all():
+def _channel(number: int, pixels: np.ndarray) -> np.ndarray:
+    return pixels[None, ..., number]
+
+
+def _raster(source: RowSource, channels: int, planes: Callable[[np.ndarray], np.ndarray]) -> Raster:
+    return Raster(
+        source.shape, channels, lambda top, bottom: planes(source.rows(top, bottom)[0]), source.finite
+    )
+
+
+def _entering(plane: Raster, look: Look, full: float, white: float) -> Raster:
+    """The plane in the units that the pipeline wants: 0 to `full`, and linear light if asked for."""
+    if full == white and not look.linear:
+        return plane
+
+    def rows(top: int, bottom: int) -> np.ndarray:
+        pixels = plane.rows(top, bottom)
+        values = pixels if full == white else pixels / np.float32(white)
+        return (linear_light(values / full) * full).astype(np.float32) if look.linear else values
+
+    return replace(plane, rows=rows)
+
+
+def _unit_alpha(source: RowSource) -> Raster | None:
+    """(1, H, W) in 0–1; None where nothing is translucent."""
+    if not source.has_alpha:
         return None
-    return (picture.alpha / np.float32(picture.full_scale)).astype(np.float32)[None, :, :, None]
+    white = np.float32(full_scale(source.dtype))
+
+    def rows(top: int, bottom: int) -> np.ndarray:
+        alpha = source.rows(top, bottom)[1]
+        assert alpha is not None
+        return (alpha[None] / white).astype(np.float32)
+
+    return Raster(source.shape, 1, rows)
 
 
-def _chroma(picture: Picture) -> np.ndarray:
-    """(3, H, W, 1): what each channel has over the luma, in 0–1; nothing for a gray picture."""
-    pixels = picture.pixels / np.float32(picture.full_scale)
-    if pixels.ndim == 2:
-        return np.zeros((1, *pixels.shape, 1), np.float32)
-    return np.moveaxis(pixels - (pixels @ REC_601)[..., None], 2, 0)[..., None].astype(np.float32)
+def _chroma(pipeline: Pipeline, source: RowSource, engine: Engine) -> list[Raster]:
+    """What each channel has over the luma, in 0–1, moved as the pipeline moves pixels; nothing of a gray
+    picture."""
+    white = np.float32(full_scale(source.dtype))
+
+    def over(number: int, pixels: np.ndarray) -> np.ndarray:
+        unit = pixels / white
+        return (unit[..., number] - unit @ REC_601).astype(np.float32)[None]
+
+    if source.channels == 1:
+        planes = [_raster(source, 1, lambda pixels: np.zeros((1, *pixels.shape[:2]), np.float32))]
+    else:
+        planes = [_raster(source, 1, partial(over, number)) for number in range(3)]
+    return [engine.open(geometry(pipeline), plane, 1.0) for plane in planes]
 
 
-def _run(
-    pipeline: Pipeline, planes: np.ndarray, alpha: np.ndarray | None, full: float, engine: Engine
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Results (n, H', W', filters) and alpha (H', W', filters) in 0–1.
+Results = Callable[[int, int], tuple[np.ndarray, np.ndarray | None]]
+
+
+def _results(
+    pipeline: Pipeline, planes: list[Raster], alpha: Raster | None, full: float, engine: Engine
+) -> tuple[Pair, Results]:
+    """Rows → results (filters, planes, n, W) and alpha (filters, n, W) in 0–1, and the size of them all.
 
     A linear filter that keeps some of a flat area is an average: colours count by their alpha, which is
     filtered too. Any other filter (edges above all) sees the colours as they are, and alpha goes along.
     """
-    if alpha is None:
-        return engine(pipeline, planes, full), None
     flat = flat_response(pipeline)
-    if pipeline.in_channels > 1 or flat is None or (np.abs(flat) < 1e-6).any():
-        moved = engine(geometry(pipeline), alpha, 1.0)[0]
-        return engine(pipeline, planes, full), np.repeat(moved, pipeline.out_channels, axis=2)
-    results = engine(pipeline, np.concatenate([planes * alpha, alpha]), full)
-    weight = results[-1] / flat.astype(np.float32)
-    visible = np.where(weight > 1e-6, weight, np.inf)
-    return results[:-1] / visible, np.clip(weight, 0, 1)
+    averages = pipeline.in_channels == 1 and flat is not None and not (np.abs(flat) < 1e-6).any()
+    if alpha is not None and averages:
+        planes = [_times(plane, alpha) for plane in planes]
+    opened = [engine.open(pipeline, plane, full) for plane in planes]
+    if alpha is None:
+        return opened[0].size, lambda top, bottom: (_stacked(opened, top, bottom), None)
+    moved = engine.open(pipeline if averages else geometry(pipeline), alpha, full if averages else 1.0)
+
+    def rows(top: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
+        results, weight = _stacked(opened, top, bottom), moved.rows(top, bottom)
+        if not averages:
+            return results, np.repeat(weight, pipeline.out_channels, axis=0)
+        assert flat is not None
+        weight = weight / flat.astype(np.float32)[:, None, None]
+        visible = np.where(weight > 1e-6, weight, np.inf)
+        return results / visible[:, None], np.clip(weight, 0, 1)
+
+    return opened[0].size, rows
+
+
+def _times(plane: Raster, alpha: Raster) -> Raster:
+    return replace(plane, rows=lambda top, bottom: plane.rows(top, bottom) * alpha.rows(top, bottom))
+
+
+def _stacked(opened: list[Raster], top: int, bottom: int) -> np.ndarray:
+    """(filters, planes, n, W)."""
+    if len(opened) == 1:
+        return opened[0].rows(top, bottom)[:, None]
+    return np.stack([each.rows(top, bottom) for each in opened], axis=1)
+
+
+def _maps(
+    how: str, look: Look, pipeline: Pipeline, full: float, result: Filtered, results: Results
+) -> list[RangeMap | None]:
+    """Each page's range map; None for raw results. Looking for extremes is a pass over the picture."""
+    if how == "raw":
+        return [None] * result.pages
+    white = 1.0 if look.linear else full_scale(result.dtype)
+    if how != "rescale":
+        return [range_map(how, pipeline, full, white)] * result.pages
+
+    def look_at(strip: tuple[int, int]) -> list[tuple[float, float]]:
+        return [extremes(page) for page in results(*strip)[0]]
+
+    found = np.array([*in_order(look_at, strips(result), result.threads)])  # (strips, pages, 2)
+    low, high = found[..., 0].min(0), found[..., 1].max(0)
+    nothing = low > high
+    low[nothing], high[nothing] = 0, 0
+    return [range_map(how, pipeline, full, white, pair) for pair in zip(low, high, strict=True)]
 
 
 def _pixels(
-    result: np.ndarray,
-    how: str,
-    look: Look,
-    pipeline: Pipeline,
-    full: float,
-    dtype: np.dtype,
-    chroma: np.ndarray | None,
+    values: np.ndarray, mapped: RangeMap | None, look: Look, dtype: np.dtype, chroma: np.ndarray | None
 ) -> np.ndarray:
-    """Results (n, H', W') of one filter → pixels (H', W') or (H', W', n)."""
-    if how == "raw":
-        return _channels_last(result).astype(dtype)
-    white = full_scale(dtype)
+    """Results (planes, n, W) of one filter → pixels (n, W) or (n, W, planes)."""
+    if mapped is None:
+        return _channels_last(values).astype(dtype)
+    white = np.float32(full_scale(dtype))
     with np.errstate(invalid="ignore", over="ignore"):  # NaN and infinity of float pictures go their way
-        values = to_range(result, how, pipeline, full, 1.0 if look.linear else white)
+        values = mapped(values)
         if look.linear:
-            values = srgb(values) * np.float32(white)
+            values = srgb(values) * white
         if chroma is not None:
-            values = values + chroma[..., 0] * np.float32(white)
+            values = values + chroma * white
         return _channels_last(to_dtype(values, dtype))
 
 
 def _channels_last(planes: np.ndarray) -> np.ndarray:
-    return planes[0] if len(planes) == 1 else np.ascontiguousarray(np.moveaxis(planes, 0, -1))
+    return planes[0] if len(planes) == 1 else np.moveaxis(planes, 0, -1)
 
 
 def _metadata(metadata: Metadata, pipeline: Pipeline) -> Metadata:

@@ -10,9 +10,9 @@ import threading
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -22,7 +22,7 @@ from convfilter.image import _exif, _pillow_unbound, _profile, _tiff_dpi
 from convfilter.image_deep import RESOLUTION_UNIT, X_RESOLUTION, Y_RESOLUTION
 from convfilter.image_source import HEAD, check_extension, opened, reason, sniffed
 from convfilter.image_write import icc_fits
-from convfilter.picture import DEFAULT_MAX_PIXELS, Metadata, Picture, check_size
+from convfilter.picture import DEFAULT_MAX_PIXELS, Metadata, RowSource, check_size, full_scale
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
@@ -37,42 +37,6 @@ _TILE_ROW = 2**29  # bytes of packed tiles side by side that are decoded at once
 _THREADS = min(4, os.cpu_count() or 1)
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its errors go to the terminal
-
-
-class RowSource(Protocol):
-    """A picture that is read in bands of rows."""
-
-    shape: tuple[int, int]  # rows, columns
-    channels: int  # 1 (gray) or 3 (RGB), without alpha; of an array: what it has
-    dtype: np.dtype  # uint8, uint16 or float32, in this machine's byte order
-    has_alpha: bool  # bands come with an alpha; it may turn out opaque throughout
-    metadata: Metadata  # as image.read gives it
-
-    def rows(self, top: int, bottom: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """The n rows from `top` to before `bottom`: pixels (n, W) or (n, W, channels), and alpha (n, W).
-
-        ValueError unless 0 <= top < bottom <= the picture's rows; PictureError, one line that begins with
-        the picture's name, where the file is damaged there.
-        """
-
-
-class ArrayRows:
-    """The rows of a picture in memory, as views of it."""
-
-    def __init__(self, picture: Picture) -> None:
-        rows, columns, *channels = picture.pixels.shape
-        self.shape = rows, columns
-        self.channels = channels[0] if channels else 1
-        self.dtype = picture.pixels.dtype
-        self.has_alpha = picture.alpha is not None
-        self.metadata = picture.metadata
-        self._picture = picture
-
-    def rows(self, top: int, bottom: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """A band, as RowSource has it."""
-        _check_band(top, bottom, self.shape)
-        alpha = self._picture.alpha
-        return self._picture.pixels[top:bottom], None if alpha is None else alpha[top:bottom]
 
 
 @contextlib.contextmanager
@@ -229,7 +193,9 @@ def _ratio(value: object) -> float | None:
 
 class TiffSource:
     """The rows of one page of a TIFF. Unpacked data is read row by row; of packed data the last two rows
-    of tiles stay decoded, for bands that overlap. Not for several threads at once."""
+    of tiles stay decoded, for bands that overlap. Threads take turns."""
+
+    finite = True  # as far as is known
 
     def __init__(
         self,
@@ -244,23 +210,31 @@ class TiffSource:
         self.shape = page.imagelength, page.imagewidth
         self.channels = _CHANNELS[page.photometric]
         self.dtype = np.dtype(str(page.dtype))
-        self.has_alpha = page.samplesperpixel > self.channels
         self.metadata = metadata
         self._file, self._page, self._tile, self._label = file, page, tile, label
         self._across = -(-self.shape[1] // tile[1])
         self._stored = self.dtype.newbyteorder(page.parent.byteorder)
         self._kept: dict[int, np.ndarray] = {}  # row of tiles -> its pixels, without the tiles' padding
-        self._lock = threading.Lock()  # of the file's position
+        self._turn, self._lock = threading.Lock(), threading.Lock()  # of bands; of the file's position
         self._pool = pool
         if pool:
             page.compression = _UNPACKED  # inflated here, where a bomb is bounded; tifffile does the rest
             page.decode  # noqa: B018  (made on first sight, which threads must not share)
 
+    @cached_property
+    def has_alpha(self) -> bool:
+        """Whether some pixel is translucent, for which the file is read up to the first."""
+        if self._page.samplesperpixel == self.channels:
+            return False
+        white, (height, deep) = full_scale(self.dtype), (self.shape[0], self._tile[0])
+        bands = (self.rows(top, min(top + deep, height))[1] for top in range(0, height, deep))
+        return any(alpha is not None and (alpha != white).any() for alpha in bands)
+
     def rows(self, top: int, bottom: int) -> tuple[np.ndarray, np.ndarray | None]:
         """A band, as RowSource has it."""
         _check_band(top, bottom, self.shape)
         deep = self._tile[0]
-        with _told(self._label):
+        with self._turn, _told(self._label):
             band = np.empty((bottom - top, self.shape[1], self._page.samplesperpixel), self.dtype)
             for row in range(top // deep, -(-bottom // deep)):
                 first, last = max(top, row * deep), min(bottom, (row + 1) * deep)
@@ -270,7 +244,7 @@ class TiffSource:
                 else:
                     self._copy(row, first - row * deep, part)
         pixels = band[..., 0] if self.channels == 1 else band[..., : self.channels]
-        return pixels, band[..., -1] if self.has_alpha else None
+        return pixels, band[..., -1] if band.shape[2] > self.channels else None
 
     def _copy(self, row: int, skip: int, part: np.ndarray) -> None:
         """Fill `part` (n, W, samples) with rows of a row of unpacked tiles, past its first `skip` rows."""

@@ -9,6 +9,7 @@ from convfilter.filters import make_pipeline
 from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Layer, Pad, Pipeline, Pool
 from convfilter.runtime import choose_backend, configured_backend, quiet
 from convfilter.signals import held
+from convfilter.stages import ACROSS_CHANNELS
 
 choose_backend(configured_backend())
 try:
@@ -19,8 +20,6 @@ except Exception as error:  # a broken installation, or settings of Keras that i
     said = f"{type(error).__name__}: {error}".splitlines()[0][:300]
     raise BackendError(f"Keras can't start ({said}); mend the installation or its keras.json") from error
 
-# Activations over the channels: they need the channels last.
-_ACROSS_CHANNELS = ("softmax", "log_softmax", "sparsemax")
 _register = keras.saving.register_keras_serializable(package="convfilter")
 
 
@@ -195,7 +194,7 @@ def _runs_channels_first(pipeline: Pipeline) -> bool:
     return (
         pipeline.data_format == "channels_first"
         and keras.config.backend() != "tensorflow"
-        and functions.isdisjoint(_ACROSS_CHANNELS)
+        and functions.isdisjoint(ACROSS_CHANNELS)  # these need the channels last
     )
 
 
@@ -211,7 +210,7 @@ def _lower(layer: Layer, data_format: str, following: Layer | None) -> layers.La
         case Conv():
             return _conv(layer, data_format)
         case Activation(function):
-            return layers.Activation(_activation(function), dtype="float32")
+            return layers.Activation(activation_of(function), dtype="float32")
         case Combine(how):
             return CombineFilters(how, data_format, dtype="float32")
         case Pool(size, mode):
@@ -231,7 +230,7 @@ def _conv(conv: Conv, data_format: str) -> layers.Conv2D:
         dilation_rate=conv.dilation if conv.strides == (1, 1) else 1,
         padding="valid",
         data_format=data_format,
-        activation=_activation(conv.activation),
+        activation=activation_of(conv.activation),
         use_bias=bool(conv.bias.any()),
         trainable=False,
         dtype="float32",
@@ -247,5 +246,6 @@ def _weights(conv: Conv) -> np.ndarray:
     return spread
 
 
-def _activation(name: str) -> Any:
+def activation_of(name: str) -> Any:
+    """The function of a Keras activation's name, or of abs."""
     return absolute if name == "abs" else keras.activations.get(name)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -32,6 +33,73 @@ class Picture:
     def full_scale(self) -> float:
         """White: 255.0, 65535.0, or 1.0 for float32."""
         return full_scale(self.pixels.dtype)
+
+
+class RowSource(Protocol):
+    """A picture that is read by rows, from memory or from a file larger than that."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+
+    @property
+    def channels(self) -> int:
+        """1 for gray, else the length of the pixels' last axis; without alpha."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """uint8, uint16 or float32, in this machine's byte order."""
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether some pixel is translucent."""
+
+    @property
+    def finite(self) -> bool:
+        """Whether no pixel is NaN or infinite, as far as is known."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """As image.read gives it."""
+
+    def rows(self, top: int, bottom: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Pixels (n, W) or (n, W, channels) of the n rows from `top` to before `bottom`, and alpha (n, W)."""
+
+
+@dataclass(frozen=True)
+class ArrayRows:
+    """The rows of a picture in memory, as views of it."""
+
+    picture: Picture
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.picture.pixels.shape[0], self.picture.pixels.shape[1]
+
+    @property
+    def channels(self) -> int:
+        return 1 if self.picture.pixels.ndim == 2 else self.picture.pixels.shape[2]
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.picture.pixels.dtype
+
+    @property
+    def has_alpha(self) -> bool:
+        alpha = self.picture.alpha
+        return alpha is not None and bool((alpha != self.picture.full_scale).any())
+
+    @property
+    def finite(self) -> bool:
+        return self.dtype.kind == "u" or bool(np.isfinite(self.picture.pixels).all())
+
+    @property
+    def metadata(self) -> Metadata:
+        return self.picture.metadata
+
+    def rows(self, top: int, bottom: int) -> tuple[np.ndarray, np.ndarray | None]:
+        alpha = self.picture.alpha
+        return self.picture.pixels[top:bottom], None if alpha is None else alpha[top:bottom]
 
 
 def full_scale(dtype: np.dtype) -> float:

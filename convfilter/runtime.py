@@ -9,9 +9,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from convfilter.errors import BackendError
 
+SHARE = 0.8  # of the free memory that a picture may take
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}  # name → module
 
 
@@ -55,14 +57,19 @@ def check_device(device: str) -> None:
         raise BackendError(f'no device "{device}"; use auto, cpu, gpu, or gpu:0 and up')
 
 
-_lock = threading.RLock()
+_lock = threading.Lock()
+_inside = 0  # threads that want quiet now
+_saved = -1  # what stderr was before, as a file descriptor
+_held: Any = None  # the file that holds what was written meanwhile
+_show = False  # whether it is shown in the end
 
 
 @contextmanager
 def quiet(replay: bool = True) -> Iterator[None]:
     """Hold back what native libraries write to stderr; with `replay` it is shown if the body raises.
 
-    stderr belongs to the whole process, so one thread at a time holds it. Under --debug nothing is held
+    stderr belongs to the whole process: from the first thread that comes in to the last that goes out
+    nothing is written there but by who has a copy of it, as the command has. Under --debug nothing is held
     back: native code that aborts says why.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -70,28 +77,46 @@ def quiet(replay: bool = True) -> Iterator[None]:
         yield
         return
     with _lock:
-        try:
-            saved = os.dup(2)
-        except OSError:  # no stderr at all
-            yield
-            return
-        try:
-            with tempfile.TemporaryFile() as held:
-                if sys.stderr is not None:
-                    sys.stderr.flush()
-                os.dup2(held.fileno(), 2)
-                try:
-                    yield
-                except Exception:
-                    os.dup2(saved, 2)
-                    if replay:
-                        held.seek(0)
-                        os.write(2, held.read())
-                    raise
-                finally:
-                    os.dup2(saved, 2)
-        finally:
-            os.close(saved)
+        _enter()
+    failed = False
+    try:
+        yield
+    except Exception:
+        failed = replay
+        raise
+    finally:
+        with _lock:
+            _leave(failed)
+
+
+def _enter() -> None:
+    global _inside, _saved, _held, _show
+    _inside += 1
+    if _inside > 1:
+        return
+    try:
+        _saved = os.dup(2)
+    except OSError:  # no stderr at all
+        _saved = -1
+        return
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    _held, _show = tempfile.TemporaryFile(), False  # noqa: SIM115  (closed by _leave)
+    os.dup2(_held.fileno(), 2)
+
+
+def _leave(failed: bool) -> None:
+    global _inside, _show
+    _inside -= 1
+    _show = _show or failed
+    if _inside or _saved < 0:
+        return
+    os.dup2(_saved, 2)
+    with _held:
+        if _show:
+            _held.seek(0)
+            os.write(2, _held.read())
+    os.close(_saved)
 
 
 def available_memory() -> int | None:

@@ -6,12 +6,14 @@ only noted, and acts when they are done; a second one ends the process at once.
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGXCPU")  # those that this system has
-_holding = 0
+_counting = threading.Lock()
+_holding = 0  # bodies, in whatever threads
 _noted: int | None = None
 
 
@@ -26,12 +28,15 @@ def install() -> None:
 def held() -> Iterator[None]:
     """The body is not broken off: a signal during it acts at its end, a second one at once."""
     global _holding
-    _holding += 1
+    with _counting:
+        _holding += 1
     try:
         yield
     finally:
-        _holding -= 1
-        if not _holding and _noted is not None:
+        with _counting:
+            _holding -= 1
+            last = not _holding
+        if last and _noted is not None:
             _act(_noted)
 
 

@@ -1,5 +1,7 @@
 """Results to pixels: the range map and the one rounding at the end; sRGB to linear light and back."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from convfilter.errors import FilterError
@@ -8,53 +10,71 @@ from convfilter.picture import full_scale
 from convfilter.pipeline import Pipeline
 
 
-def to_range(result: np.ndarray, how: str, pipeline: Pipeline, full: float, white: float) -> np.ndarray:
-    """float32 results for pixels in [0, full] → float32 where 0 is black, not yet clipped or rounded.
+@dataclass(frozen=True)
+class RangeMap:
+    """Results → values where 0 is black, not yet clipped or rounded: (|x| or x − less)·times + plus."""
 
-    clip: results as they are. abs: absolute values. rescale: smallest to 0, largest to white. signed: 0
-    to mid-grey, the largest possible |result| to black or white. gain: the smallest possible result (or
-    0) to black and the largest possible to white; neither of the last two ever clips, and pictures stay
-    comparable. raw is not a map: its caller keeps the results. Raises FilterError where signed or gain
-    is asked for and the activations have no known bounds.
+    absolute: bool = False
+    less: float | None = None
+    times: float = 1.0
+    plus: float | None = None
+
+    def __call__(self, result: np.ndarray) -> np.ndarray:
+        if self.absolute:
+            result = np.abs(result)
+        if self.less is not None:
+            result = result - np.float32(self.less)
+        if self.times != 1:
+            result = result * np.float32(self.times)
+        return result if self.plus is None else result + np.float32(self.plus)
+
+
+def range_map(
+    how: str, pipeline: Pipeline, full: float, white: float, extremes: tuple[float, float] = (0.0, 0.0)
+) -> RangeMap:
+    """How results for pixels in [0, full] become values of which `white` is the largest shown.
+
+    clip: results as they are. abs: absolute values. rescale: the smallest of the `extremes` to 0, the
+    largest to white. signed: 0 to mid-grey, the largest possible |result| to black or white. gain: the
+    smallest possible result (or 0) to black and the largest possible to white; neither of the last two ever
+    clips, and pictures stay comparable. raw is not a map: its caller keeps the results. Raises FilterError
+    where signed or gain is asked for and the activations have no known bounds.
     """
-    if how == "clip":
-        return _scaled(result, white / full)
-    if how == "abs":
-        return _scaled(np.abs(result), white / full)
+    if how in ("clip", "abs"):
+        return RangeMap(absolute=how == "abs", times=white / full)
     if how == "rescale":
-        low, high = _extremes(result)
-        return _scaled(result - np.float32(low), white / (high - low or 1))
+        low, high = extremes
+        return RangeMap(less=low, times=white / (high - low or 1))
     found = bounds(pipeline, full)
     if found is None:
         raise FilterError(
             f"--range {how}: no bounds are known for the activations of {pipeline.name}; use --range rescale"
         )
     if how == "signed":
-        return _scaled(result, white / (2 * found.largest or 1)) + np.float32(white / 2)
+        return RangeMap(times=white / (2 * found.largest or 1), plus=white / 2)
     low, high = min(found.low, 0.0), max(found.high, 0.0)
-    return _scaled(result - np.float32(low), white / (high - low or 1))
+    return RangeMap(less=low, times=white / (high - low or 1))
 
 
-def _extremes(values: np.ndarray) -> tuple[float, float]:
-    """The smallest and largest number; NaN and infinity are none."""
+def extremes(values: np.ndarray) -> tuple[float, float]:
+    """The smallest and largest number; NaN and infinity are none. (inf, −inf) where there is no number."""
     low, high = float(values.min()), float(values.max())
     if not np.isfinite(high - low):
         finite = values[np.isfinite(values)]
-        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+        low, high = (float(finite.min()), float(finite.max())) if finite.size else (np.inf, -np.inf)
     return low, high
-
-
-def _scaled(result: np.ndarray, factor: float) -> np.ndarray:
-    return result if factor == 1 else result * np.float32(factor)
 
 
 def to_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Values of 0 to full scale as pixels of `dtype`, clipped; integers are rounded, halves to even, and
     what is no number is black."""
-    values = np.clip(values, 0, full_scale(dtype))
+    white = full_scale(dtype)
     if dtype.kind == "f":
-        return values.astype(dtype)
-    pixels: np.ndarray = np.nan_to_num(np.rint(values), copy=False).astype(dtype)
+        values = np.clip(values, 0, white)
+    else:
+        values = np.fmin(np.fmax(values, 0), white)  # of a number and NaN, the number
+        np.rint(values, out=values)
+    pixels: np.ndarray = values.astype(dtype)
     return pixels
 
 

@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
+# Filters are compiled once for all tests, and not into the cache of whoever runs them.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="convfilter-tests-")
 
 # The same examples in every run of the checks; `CI= pytest` looks for new ones.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)

@@ -8,7 +8,7 @@ from scipy import ndimage, special
 from skimage.measure import block_reduce
 
 import convfilter
-from convfilter.engines import keras
+from convfilter.engines import choose_engine
 from convfilter.errors import FilterError
 from convfilter.filtering import Look, apply, filter_picture
 from convfilter.picture import Metadata, Picture
@@ -44,7 +44,7 @@ def filtered(what, picture, look=None, dtype=None, **settings):
     """The pages of a Picture with metadata and alpha."""
     pipeline = convfilter.make_pipeline(what, **settings)
     dtype = np.dtype(dtype or picture.pixels.dtype)
-    return filter_picture(pipeline, picture, look or Look("each"), dtype, keras.run)
+    return filter_picture(pipeline, picture, look or Look("each"), dtype, choose_engine())
 
 
 # Shapes and dtypes

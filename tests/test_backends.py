@@ -314,7 +314,7 @@ def test_out_of_memory_is_an_error_of_the_picture(monkeypatch):
 
         monkeypatch.setattr(engine, "_model", lambda *arguments, fail=fail: fail)
         with pytest.raises(PictureError, match="not enough memory for sobel"):
-            apply("sobel", PHOTO)
+            apply("sobel", PHOTO, engine="keras")
 
 
 def test_a_failure_of_the_backend_is_an_error_of_the_picture(monkeypatch):
@@ -328,7 +328,7 @@ def test_a_failure_of_the_backend_is_an_error_of_the_picture(monkeypatch):
 
     monkeypatch.setattr(engine, "_model", lambda *arguments: fail)
     with pytest.raises(PictureError, match=r"failed in sobel: RuntimeError: no kernel for this$"):
-        apply("sobel", PHOTO)
+        apply("sobel", PHOTO, engine="keras")
 
 
 # Quiet
@@ -358,7 +358,7 @@ def test_quiet_holds_native_output_back():
 def test_quiet_shows_native_output_of_a_failure():
     """If the block raises, what was held back is shown, so that nothing is hidden from whoever looks for the
     cause."""
-    assert python(QUIET, "fails").stderr == "before native after"
+    assert python(QUIET, "fails").stderr == "before native inner after"
 
 
 def test_quiet_without_stderr():

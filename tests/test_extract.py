@@ -48,7 +48,7 @@ def applied(tmp_path, model, layer, picture):
     """What `apply` gives with the extracted file, told what `settings` says."""
     (path,) = ex.write(tmp_path, [ex.extract(model, layer, "net.keras")])
     told = ex.settings(model.get_layer(layer))
-    found = convfilter.apply(path, picture, range="raw", **told)
+    found = convfilter.apply(path, picture, range="raw", engine="keras", **told)
     return found if found.ndim == 3 else found[..., None]
 
 
@@ -133,9 +133,9 @@ def test_eight_bit_pixels_are_255_times_the_activation(tmp_path, two, picture):
     """The file asks for values 0 to 1; with those as stored relu and bias scale along: 255 times the layer's."""
     (path,) = ex.write(tmp_path, [ex.extract(two, "conv1", "net.keras")])
     pixels = np.rint(picture * 255).astype(np.uint8)[..., 0]
-    stored = convfilter.apply(path, pixels, range="raw", values="stored")
+    stored = convfilter.apply(path, pixels, range="raw", engine="keras", values="stored")
     assert np.allclose(stored, 255 * own(two, "conv1", picture), rtol=1e-5, atol=1e-3)
-    unit = convfilter.apply(path, pixels, range="raw")
+    unit = convfilter.apply(path, pixels, range="raw", engine="keras")
     exact = (pixels.astype(np.float32) / np.float32(255))[..., None]
     assert np.array_equal(unit, own(two, "conv1", exact))
 
@@ -187,7 +187,7 @@ def test_one_file_a_filter(tmp_path, two, picture):
     assert [path.name for path in paths[:2]] == ["net-conv1-01.json", "net-conv1-02.json"]
     expected = own(two, "conv1", picture)
     for number in (0, 9, 31):
-        plane = convfilter.apply(paths[number], picture, values="unit", range="raw")
+        plane = convfilter.apply(paths[number], picture, values="unit", range="raw", engine="keras")
         assert np.allclose(plane, expected[..., number], rtol=1e-6, atol=1e-7)
     assert load(paths[9]).name == "net-conv1-10"
 

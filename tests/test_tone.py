@@ -13,7 +13,7 @@ import convfilter
 from convfilter.errors import FilterError
 from convfilter.filtering import apply
 from convfilter.pipeline import Activation, Conv, Pipeline
-from convfilter.tone import linear_light, srgb, to_dtype, to_range
+from convfilter.tone import extremes, linear_light, range_map, srgb, to_dtype
 
 SOBEL_X = convfilter.make_pipeline("sobel-x")  # results from -4 to 4 times full scale
 BLUR = convfilter.make_pipeline("binomial-3")  # 0 to 1
@@ -22,6 +22,11 @@ STEPS = np.tile(np.uint8([0, 0, 200, 200, 50, 50, 50]), (5, 1))  # one edge up, 
 
 def values(*numbers):
     return np.array(numbers, np.float32)
+
+
+def to_range(result, how, pipeline, full, white):
+    """A whole result through its range map."""
+    return range_map(how, pipeline, full, white, extremes(result))(result)
 
 
 # Each range by hand

@@ -1,19 +1,66 @@
 """The Keras engine: one model a pipeline, one compiled function for pictures of every size."""
 
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from convfilter.errors import BackendError, ConvfilterError, PictureError
-from convfilter.geometry import settle
+from convfilter.geometry import peak_bytes, settle
 from convfilter.model import build, keras
 from convfilter.pipeline import Pipeline
-from convfilter.runtime import quiet
+from convfilter.raster import Raster, Run, of_array, through
+from convfilter.runtime import SHARE, available_memory, quiet
 from convfilter.signals import held
+from convfilter.stages import Stage, cut, direct
 
 _OUT_OF_MEMORY = ("resource_exhausted", "resourceexhausted", "out of memory", "oom when", "can't allocate")
+
+
+@dataclass(frozen=True)
+class KerasEngine:
+    """One picture at a time through the whole model; by strips, a model a stage, where a `tile` of rows is
+    given or memory would not do."""
+
+    device: str = "auto"
+    tile: int | None = None
+
+    @property
+    def threads(self) -> int:
+        """One: the backend has threads of its own."""
+        return 1
+
+    def sharing(self, pictures: int) -> "KerasEngine":
+        """For several pictures at once."""
+        return self
+
+    def open(self, pipeline: Pipeline, source: Raster, full_scale: float) -> Raster:
+        """As filtering.Engine."""
+        settled = settle(pipeline, source.size)  # is the picture large enough?
+        needed, have = peak_bytes(settled, source.size, 1), available_memory()
+        if self.tile is None and (have is None or needed < SHARE * have):
+            whole = np.asarray(np.moveaxis(source.rows(0, source.size[0]), 0, 2)[None], np.float32)
+            return of_array(np.moveaxis(run(pipeline, whole, full_scale, self.device)[0], 2, 0))
+        stages = cut(settled, full_scale, lambda conv, _: direct(conv))
+        return through(source, stages, [_stage_run(stage, self.device) for stage in stages])
+
+
+def _stage_run(stage: Stage, device: str) -> Run:
+    if not stage.steps:
+        return lambda x: x
+    from convfilter.stage_model import build_stage, set_numbers
+
+    with quiet():
+        model = build_stage(stage.steps, stage.channels[0] * stage.phases)
+        set_numbers(model, stage.numbers)
+
+    def run(x: np.ndarray) -> np.ndarray:
+        with held(), _on(device):
+            return np.asarray(model.predict_on_batch(x))
+
+    return run
 
 
 def run(pipeline: Pipeline, batch: np.ndarray, full_scale: float, device: str = "auto") -> np.ndarray:

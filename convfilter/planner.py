@@ -1,0 +1,169 @@
+"""Which exact rewriting of a convolution is fastest: chosen by a cost model fitted to measurements.
+
+What may replace a convolution: the same over blocks of columns (stages.banded), and, where its kernels are
+of low rank, a pass down the columns and one along the rows. Whole-number kernels keep every bit: they are
+only split where the factors are whole numbers too. Others stay within ERROR of full scale.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from convfilter.pipeline import Conv
+from convfilter.stages import Columns, Convolve, Lowering, Numbers, banded, columns, direct, spread
+
+ERROR = 2e-5  # of full scale; results are promised to 1e-4
+MOST_WEIGHTS = 2**20  # of a banded kernel
+PHASES = (8, 16)
+LARGEST = 2.0**24  # whole numbers up to here are exact in float32
+WHITE = 255
+
+# Nanoseconds an output pixel takes on one core; fitted by tests/benchmarks/plans.py.
+DENSE = 0.020  # a product of a convolution over eight channels or more
+NARROW = 0.25  # a product of one over fewer
+DOWN = 0.060  # a product of a pass down the columns
+MOVE = 0.35  # a float32 that a step writes
+
+
+def choose(conv: Conv, phases: bool, plan: str = "auto") -> Lowering:
+    """The cheapest lowering of `conv`; `phases`: whether its columns may be seen as channels."""
+    plain = direct(conv)
+    if plan == "direct":
+        return plain
+    candidates = [plain, *(_candidates(conv) if phases else ())]
+    best: Lowering = min(candidates, key=cost)
+    return best
+
+
+def _candidates(conv: Conv) -> Iterator[Lowering]:
+    kh, kw, _, filters = conv.weights.shape
+    split = _split(conv)
+    for count in PHASES:
+        blocks = (count + (kw - 1) * conv.dilation[1] - 1) // count + 1
+        if kh * blocks * filters * count**2 <= MOST_WEIGHTS:
+            yield direct(conv, count)
+        if split is not None:
+            factors, rows, error = split
+            if blocks * filters * factors.shape[1] * count**2 <= MOST_WEIGHTS:
+                yield _columns_then_rows(conv, factors, rows, error, count)
+    shared = _shared(conv) if filters > 2 else None
+    if shared is not None:
+        yield shared
+
+
+@dataclass(frozen=True)
+class Option:
+    """A lowering that was weighed. cost: nanoseconds an output pixel, on one core."""
+
+    name: str
+    cost: float
+    error: float
+    chosen: bool
+
+
+def weighed(conv: Conv, phases: bool) -> list[Option]:
+    """Everything `choose` chose from, the cheapest first."""
+    found = sorted((direct(conv), *(_candidates(conv) if phases else ())), key=cost)
+    return [Option(each.name, cost(each), each.error, number == 0) for number, each in enumerate(found)]
+
+
+def cost(lowering: Lowering) -> float:
+    """About how many nanoseconds an output pixel takes."""
+    total = 0.0
+    for step in lowering.steps:
+        if isinstance(step, Convolve):
+            products = step.size[0] * step.size[1] * step.channels * step.filters
+            wide = step.filters >= 8 and step.size[0] * step.size[1] * step.channels >= 8
+            total += products * (DENSE if wide else NARROW) + step.filters * MOVE
+        elif isinstance(step, Columns):
+            made = step.channels * step.copies
+            total += sum(step.parts) * made * DOWN + (len(step.parts) + (step.copies > 1)) * made * MOVE
+    return total / lowering.phases
+
+
+def _split(conv: Conv) -> tuple[np.ndarray, np.ndarray, float] | None:
+    """Kernels (kh, kw, 1, F) as sums of column × row: factors (kh, R), rows (kw, R, F) with zeros where a
+    column belongs to another filter, and the error; None where whole numbers can't be kept."""
+    kernels = np.moveaxis(conv.weights[:, :, 0], 2, 0)  # (F, kh, kw)
+    parts = [_whole_rank_one(kernel) if _scale(conv.weights) else _low_rank(kernel) for kernel in kernels]
+    found = [part for part in parts if part is not None]
+    if len(found) < len(parts):
+        return None
+    factors = np.concatenate([down for down, _ in found], axis=1)
+    rows = np.zeros((conv.weights.shape[1], factors.shape[1], len(found)))
+    at, error = 0, 0.0
+    for number, ((down, along), kernel) in enumerate(zip(found, kernels, strict=True)):
+        rows[:, at : at + down.shape[1], number] = along.T
+        at += down.shape[1]
+        error = max(error, float(np.abs(down @ along - kernel).sum()))
+    return factors, rows, error
+
+
+def _scale(weights: np.ndarray) -> int:
+    """The smallest power of two that makes all weights whole numbers; 0 where none up to 2^16 does."""
+    return next((2**k for k in range(17) if not np.any(weights * 2**k % 1)), 0)
+
+
+def _whole_rank_one(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """column (kh, 1) and row (1, kw) of whole numbers (over a power of two) whose product is the kernel."""
+    scale = _scale(kernel)
+    whole = np.rint(kernel * scale).astype(np.int64)
+    if not whole.any():
+        return np.zeros((len(kernel), 1)), np.zeros((1, kernel.shape[1]))
+    line = whole[np.argmax(np.abs(whole).sum(1))]
+    line = line // np.gcd.reduce(line)
+    column = whole @ line // (line @ line)
+    if np.abs(whole).sum() * WHITE >= LARGEST or not np.array_equal(np.outer(column, line), whole):
+        return None
+    return column[:, None] / scale, line[None].astype(float)
+
+
+def _low_rank(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """columns (kh, R) and rows (R, kw) of the least rank whose product differs by at most ERROR."""
+    u, s, vt = np.linalg.svd(kernel, full_matrices=False)
+    for rank in range(1, len(s) + 1):
+        down, along = u[:, :rank] * s[:rank], vt[:rank]
+        if np.abs(down @ along - kernel).sum() <= ERROR:
+            break
+    return down, along
+
+
+def _columns_then_rows(
+    conv: Conv, factors: np.ndarray, rows: np.ndarray, error: float, phases: int
+) -> Lowering:
+    """Each filter's columns, then its rows, over blocks of columns."""
+    step, pieces = columns(factors, conv.dilation[0], phases)
+    band = banded(spread(rows[None], (1, conv.dilation[1])), phases)
+    _, blocks, channels, filters = band.shape
+    along = Convolve((1, blocks), channels, filters, activation=conv.activation)
+    bias = Numbers("bias", np.repeat(conv.bias, phases).astype(np.float32))
+    numbers = (*pieces, Numbers("kernel", band.astype(np.float32)), bias)
+    name = f"rank {factors.shape[1]} over {phases} columns"
+    return Lowering(name, (step, along), numbers, phases, blocks, error)
+
+
+def _shared(conv: Conv) -> Lowering | None:
+    """A bank as columns that all its filters share, then rows of each; None for whole numbers, or where it
+    saves nothing."""
+    kh, kw, _, filters = conv.weights.shape
+    if _scale(conv.weights):
+        return None
+    u, s, vt = np.linalg.svd(conv.weights[:, :, 0].reshape(kh, kw * filters), full_matrices=False)
+    for rank in range(1, len(s)):
+        along = (s[:rank, None] * vt[:rank]).reshape(rank, kw, filters).transpose(1, 0, 2)
+        product = np.einsum("hr,wrf->hwf", u[:, :rank], along)
+        error = float(np.abs(product - conv.weights[:, :, 0]).sum((0, 1)).max())
+        if error <= ERROR:
+            break
+    else:
+        return None
+    down = Convolve((kh, 1), 1, rank, dilation=(conv.dilation[0], 1))
+    rows = Convolve((1, kw), rank, filters, dilation=(1, conv.dilation[1]), activation=conv.activation)
+    numbers = (
+        Numbers("kernel", u[:, None, None, :rank].astype(np.float32)),
+        Numbers("bias", np.zeros(rank, np.float32)),
+        Numbers("kernel", along[None].astype(np.float32)),
+        Numbers("bias", conv.bias.astype(np.float32)),
+    )
+    return Lowering(f"{rank} shared columns", (down, rows), numbers, error=error)
