@@ -7,29 +7,50 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convfilter.errors import BackendError, ConvfilterError, FilterError, PictureError
 from convfilter.files import atomic_write
-from convfilter.filtering import Engine, Look, filter_picture
+from convfilter.filtering import Engine, Filtered, Look, collect, filter_rows, in_order, strips
 from convfilter.image import read
 from convfilter.image_write import write
-from convfilter.picture import DEFAULT_MAX_PIXELS, Format, Picture
+from convfilter.picture import (
+    DEFAULT_MAX_PIXELS,
+    FORMATS,
+    ArrayRows,
+    Format,
+    Picture,
+    RowSource,
+    extension_format,
+    shown,
+)
 from convfilter.pipeline import Pipeline
 from convfilter.plan import STREAM, Job
+
+if TYPE_CHECKING:
+    from convfilter.manifest import Manifest
+
+LARGE = 2**25  # pixels; from here on a TIFF is read and written by strips
 
 
 @dataclass(frozen=True)
 class Output:
-    """Limits and habits of reading and writing. clobber: whether a file that exists is replaced."""
+    """Limits and habits of reading and writing. clobber: whether a file that exists is replaced. tile: rows
+    of a strip; None leaves it to the size. keep: whether Done holds the pages, for a preview. manifest: where
+    finished pictures are noted; with `resume` those noted there are skipped."""
 
     quality: int | None = None
     max_pixels: int = DEFAULT_MAX_PIXELS
     clobber: bool = True
+    tile: int | None = None
+    keep: bool = False
+    manifest: "Manifest | None" = None
+    resume: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,42 +78,100 @@ class Done:
         return json.dumps({**record, "seconds": round(self.seconds, 4)})
 
 
-def run(
-    jobs: Sequence[Job], pipeline: Pipeline, look: Look, output: Output, load_engine: Callable[[], Engine]
-) -> Iterator[Done]:
-    """Do the jobs in order and yield what became of each; a picture that fails doesn't stop the rest.
+Watch = Callable[[int, int], None]  # rows done, rows in all, of a picture that is written by strips
 
-    The engine is loaded when the first picture has been read. KeyboardInterrupt passes through; no
-    partial file is left behind.
+
+def run(
+    jobs: Sequence[Job],
+    pipeline: Pipeline,
+    look: Look,
+    output: Output,
+    engine: Engine,
+    at_once: int = 1,
+    watch: Watch = lambda done, rows: None,
+) -> Iterator[Done]:
+    """Do the jobs, `at_once` of them together, and yield what became of each, in order; a picture that fails
+    doesn't stop the rest. KeyboardInterrupt passes through; no partial file is left behind.
     """
-    engine: Engine | None = None
-    for job in jobs:
-        start = time.perf_counter()
-        targets: list[str] = []
-        try:
-            targets = job.targets(pipeline.out_channels)
-            if not output.clobber and all(os.path.exists(target) for target in targets):
-                yield Done(job.source, tuple(targets), "skipped")
-                continue
-            picture = _read(job.source, pipeline, look, output)
-            engine = engine or load_engine()
+    work = partial(_one, pipeline=pipeline, look=look, output=output, engine=engine, watch=watch)
+    yield from in_order(work, iter(jobs), at_once)
+
+
+def _one(job: Job, pipeline: Pipeline, look: Look, output: Output, engine: Engine, watch: Watch) -> Done:
+    start = time.perf_counter()
+    targets: list[str] = []
+    try:
+        targets = job.targets(pipeline.out_channels)
+        if not output.clobber and all(os.path.exists(target) for target in targets):
+            return Done(job.source, tuple(targets), "skipped")
+        key = output.manifest.key(job.source, targets) if output.manifest else ""
+        if output.manifest and output.resume and output.manifest.has(key, targets):
+            return Done(job.source, tuple(targets), "skipped")
+        with _opened(job.source, pipeline, look, output) as source:
             with _about(job.source):
-                dtype = choose_dtype(job.format, picture, look.range or pipeline.range)
-                pages = filter_picture(pipeline, picture, look, dtype, engine)
-            _write(pages, targets, job.format, output)
-        except BackendError:  # no picture will fare better
-            raise
-        except ConvfilterError as error:
-            yield Done(job.source, tuple(targets), "failed", None, time.perf_counter() - start, error)
-        else:
-            rows, columns = pages[0].pixels.shape[:2]
-            seconds = time.perf_counter() - start
-            notes = picture.metadata.notes
-            if pages[0].alpha is not None and not job.format.alpha:
-                notes += (f"its transparency is lost: {job.format.name} holds none",)
-            yield Done(
-                job.source, tuple(targets), "written", (rows, columns), seconds, None, tuple(pages), notes
-            )
+                dtype = choose_dtype(job.format, source, look.range or pipeline.range)
+                result = filter_rows(pipeline, source, look, dtype, engine)
+            pages = _finish(result, targets, job, output, watch)
+        if output.manifest:
+            output.manifest.add(key)
+    except BackendError:  # no picture will fare better
+        raise
+    except ConvfilterError as error:
+        return Done(job.source, tuple(targets), "failed", None, time.perf_counter() - start, error)
+    notes = source.metadata.notes
+    if result.has_alpha and not job.format.alpha:
+        notes += (f"its transparency is lost: {job.format.name} holds none",)
+    seconds = time.perf_counter() - start
+    return Done(job.source, tuple(targets), "written", result.size, seconds, None, pages, notes)
+
+
+@contextmanager
+def _opened(source: str, pipeline: Pipeline, look: Look, output: Output) -> Iterator[RowSource]:
+    """The picture by rows: a large TIFF from its file, any other decoded."""
+    if source == STREAM or extension_format(source) is not FORMATS["tiff"]:
+        yield ArrayRows(_read(source, pipeline, look, output))
+        return
+    from convfilter.image_rows import open_rows
+
+    with open_rows(Path(source), shown(source), output.max_pixels) as rows:
+        large = rows is not None and (output.tile or rows.shape[0] * rows.shape[1] > LARGE)
+        yield rows if rows is not None and large else ArrayRows(_read(source, pipeline, look, output))
+
+
+def _finish(
+    result: Filtered, targets: Sequence[str], job: Job, output: Output, watch: Watch
+) -> tuple[Picture, ...]:
+    """Compute and write a picture: a large TIFF strip by strip. Its pages, where they are to be kept."""
+    large = output.tile or result.size[0] * result.size[1] > LARGE
+    if job.format is FORMATS["tiff"] and large and targets != [STREAM]:
+        _write_strips(result, targets[0], output, watch)
+        return ()
+    with _about(job.source):
+        pages = collect(result, output.tile)
+    _write(pages, targets, job.format, output)
+    return tuple(pages) if output.keep else ()
+
+
+def _write_strips(result: Filtered, target: str, output: Output, watch: Watch) -> None:
+    """A TIFF in constant memory."""
+    from convfilter.image_rows_write import TiffRows
+
+    def work(strip: tuple[int, int]) -> Any:
+        return strip, result.rows(*strip)
+
+    make_folder(Path(target).parent)
+    with atomic_write(Path(target)) as file:
+        writer = TiffRows(
+            file, result.size, result.channels, result.dtype, result.has_alpha, result.metadata, result.pages
+        )
+        done = 0
+        for (top, bottom), pages in in_order(work, strips(result, output.tile), result.threads):
+            for number, (pixels, alpha) in enumerate(pages):  # the last strip may begin in the one before
+                rest = slice(done - top, None)
+                writer.write(done, pixels[rest], None if alpha is None else alpha[rest], number)
+            done = bottom
+            watch(done, result.size[0])
+        writer.close()
 
 
 @contextmanager
@@ -108,13 +187,13 @@ def _about(name: str) -> Iterator[None]:
         raise PictureError(f"{name}: not enough memory; make the picture smaller") from error
 
 
-def choose_dtype(form: Format, picture: Picture, how: str) -> np.dtype:
+def choose_dtype(form: Format, source: RowSource, how: str) -> np.dtype:
     """Floats for the range "raw", else the input's own depth or the next the format holds."""
     if how == "raw":
         if "float32" not in form.dtypes:
             raise FilterError(f"--range raw needs floats, which {form.name} can't hold; write tiff or npy")
         return np.dtype(np.float32)
-    wanted = picture.pixels.dtype.name
+    wanted = source.dtype.name
     if wanted in form.dtypes:
         return np.dtype(wanted)
     return np.dtype("uint16" if wanted == "float32" and "uint16" in form.dtypes else "uint8")

@@ -42,7 +42,7 @@ def test_console_examples(convfilter, desk, command):
     if words[1] == "apply":
         named = [word for word in words[2:] if re.search(r"\.(png|jpg|tiff)$|/$", word)]
         target = Path(named[-1])
-        written = [path for path in target.rglob("*") if path.is_file()] if target.is_dir() else [target]
+        written = [path for path in target.rglob("[!.]*") if path.is_file()] if target.is_dir() else [target]
         assert written
         for path in written:
             with Image.open(path) as picture:

@@ -23,6 +23,7 @@ COMMANDS = {
     "features": ("features", "Draw what every layer makes of a picture."),
     "describe": ("describe", "Show the layers a filter becomes."),
     "export": ("export", "Write a filter as a model file."),
+    "cache": ("cache", "List, clear and fill the folder of compiled filters."),
     "info": ("info", "Show versions, backends, devices and folders."),
 }
 

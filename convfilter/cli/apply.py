@@ -1,14 +1,16 @@
 """convfilter apply."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from convfilter.cli.options import FilterType, layer_options, settings
-from convfilter.words import COLORS, RANGES
+from convfilter.cli.options import FilterType, ShardType, layer_options, settings
+from convfilter.words import COLORS, ENGINES, PLANS, RANGES
 
 if TYPE_CHECKING:
-    from convfilter.filtering import Engine
+    from convfilter.manifest import Manifest
+    from convfilter.plan import Job
 
 
 @click.command("apply", no_args_is_help=True)
@@ -30,10 +32,28 @@ if TYPE_CHECKING:
 @click.option("--quality", type=click.IntRange(1, 100), help="JPEG or WebP quality. [default: 95 or 90]")
 @click.option("--max-pixels", type=click.IntRange(1), help="Refuse larger pictures. [default: 89478485]")
 @click.option("--recursive", "-r", is_flag=True, help="Filter the pictures in folders and subfolders.")
+@click.option("--resume", is_flag=True, help="Skip what an earlier run, interrupted or not, has finished.")
+@click.option("--shard", metavar="I/N", type=ShardType(), help="Do part I of N of the pictures.")
 @click.option("--no-clobber", is_flag=True, help="Leave files that exist as they are.")
 @click.option(
     "--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where Keras computes."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="auto",
+    show_default=True,
+    help="What runs the network: Keras, or Keras' export of it, compiled once and kept.",
+)
+@click.option(
+    "--plan",
+    type=click.Choice(PLANS),
+    default="auto",
+    show_default=True,
+    help="Whether the compiled engine may rewrite a convolution into faster ones.",
+)
+@click.option("--tile", type=click.IntRange(1), metavar="ROWS", help="Work by strips of so many rows.")
+@click.option("--jobs", "-j", type=click.IntRange(1), help="Pictures at once. [default: one a core]")
 @click.option("--backend", metavar="tensorflow|jax|torch", help="Keras' backend; default: KERAS_BACKEND.")
 @click.option("--preview", is_flag=True, help="Show the results in the terminal too.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON a picture on stdout.")
@@ -60,6 +80,8 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     if len(paths) < 2:
         raise click.UsageError("give at least one INPUT and an OUTPUT, in this order")
     *inputs, target = paths
+    if options["resume"] and target == "-":
+        raise click.UsageError("--resume needs a file or folder as OUTPUT")
     if options["as_json"] and target == "-":
         raise click.UsageError("--json and a picture can't both go to stdout; give a file as OUTPUT")
     check_device(options["device"])
@@ -74,19 +96,40 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     )
     check_colour(jobs, options["color"] != "gray")
     from convfilter.batch import Output, run  # knows Pillow: only now that all is well so far
+    from convfilter.engines import choose_engine
 
     look = Look(options["color"], options["range_"], options["linear"])
+    manifest = _manifest(options, jobs, target, (pipeline.digest, look)) if target != "-" else None
+    if options["shard"]:
+        part, parts = options["shard"]
+        jobs = jobs[part - 1 :: parts]
     habits = Output(
-        options["quality"], options["max_pixels"] or DEFAULT_MAX_PIXELS, not options["no_clobber"]
+        options["quality"],
+        options["max_pixels"] or DEFAULT_MAX_PIXELS,
+        clobber=not options["no_clobber"],
+        tile=options["tile"],
+        keep=options["preview"],
+        manifest=manifest,
+        resume=options["resume"],
     )
+    asked = "keras" if options["backend"] and options["engine"] == "auto" else options["engine"]
+    engine = choose_engine(asked, device=options["device"], plan=options["plan"], tile=options["tile"])
+    at_once = max(1, min(options["jobs"] or engine.threads, len(jobs)))
     report = Report(len(jobs), options)
     with report:
-        for done in run(jobs, pipeline, look, habits, lambda: _load_engine(options["device"])):
+        for done in run(jobs, pipeline, look, habits, engine.sharing(at_once), at_once, report.rows):
             report.add(done)
-    return report.finish()
+    code = report.finish()
+    if manifest and code == 0 and not options["resume"]:
+        manifest.remove()
+    return code
 
 
-def _load_engine(device: str) -> "Engine":
-    from convfilter.engines.keras import run
+def _manifest(options: dict[str, Any], jobs: list["Job"], target: str, what: Any) -> "Manifest | None":
+    """Where finished pictures are noted; None for a single one that nobody will resume."""
+    if len(jobs) == 1 and not options["resume"]:
+        return None
+    from convfilter.manifest import Manifest
 
-    return lambda pipeline, batch, full: run(pipeline, batch, full, device)
+    folder = Path(target) if Path(jobs[0].target) != Path(target) else Path(target).parent
+    return Manifest(folder, (*what, options["quality"], options["format_"]), options["shard"] or (1, 1))

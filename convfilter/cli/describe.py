@@ -1,12 +1,17 @@
 """convfilter describe."""
 
 import json
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from convfilter.cli.console import out, plain
 from convfilter.cli.options import FilterType, PairType, layer_options, settings
+
+if TYPE_CHECKING:
+    from convfilter.pipeline import Pipeline
+    from convfilter.planner import Option
 
 
 class SizeType(PairType):
@@ -21,9 +26,15 @@ class SizeType(PairType):
 @click.argument("filter", type=FilterType())
 @layer_options
 @click.option("--size", type=SizeType(), help="A picture's rows and columns, such as 9x9.")
+@click.option("--plan", is_flag=True, help="How the compiled engine lowers each convolution, and why.")
 @click.option("--json", "as_json", is_flag=True, help="The table as an object.")
 def command(
-    filter: str, then: tuple[str, ...], size: tuple[int, int] | None, as_json: bool, **options: Any
+    filter: str,
+    then: tuple[str, ...],
+    size: tuple[int, int] | None,
+    plan: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Show the Keras layers a FILTER becomes, and the weights with and without sharing.
 
@@ -36,9 +47,45 @@ def command(
 
     pipeline = make_pipeline([filter, *then], **settings(options))
     if as_json:
-        click.echo(json.dumps(as_object(pipeline, size), indent=2))
+        plans = {"plans": [asdict(row) for row in _plans(pipeline)]} if plan else {}
+        click.echo(json.dumps({**as_object(pipeline, size), **plans}, indent=2))
         return
     _print(pipeline, size)
+    if plan:
+        _print_plans(pipeline)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was weighed for one convolution, the cheapest first."""
+
+    layer: str
+    options: list["Option"]
+
+
+def _plans(pipeline: "Pipeline") -> list[Plan]:
+    from convfilter.planner import weighed
+    from convfilter.stages import phases_fit
+
+    return [Plan(conv.name, weighed(conv, phases_fit(conv))) for conv in pipeline.convs]
+
+
+def _print_plans(pipeline: "Pipeline") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("convolution", "plan", "ns a pixel", "beside direct", "error at most", box=None)
+    for plan in _plans(pipeline):
+        plain_cost = next(option.cost for option in plan.options if option.name == "direct")
+        for option in plan.options:
+            table.add_row(
+                Text(plain(plan.layer)), Text(f"{'→' if option.chosen else ' '} {option.name}"),
+                f"{option.cost:.2f}", f"× {option.cost / plain_cost:.2f}",
+                f"{option.error:.1e} of full scale" if option.error else "none",
+            )  # fmt: skip
+    out().print()
+    out().print(table)
+    out().print("\nEstimates for one core; → is what the compiled engine runs.", style="dim")
 
 
 def _print(pipeline: Any, size: tuple[int, int] | None) -> None:

@@ -34,6 +34,20 @@ class PairType(click.ParamType):
         return (numbers[0], numbers[-1])
 
 
+class ShardType(click.ParamType):
+    """One part of several: I/N."""
+
+    name = "I/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        part, slash, parts = str(value).partition("/")
+        if not (slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+            self.fail(f'"{value}": give part and number of parts, such as 1/4', param, ctx)
+        return int(part), int(parts)
+
+
 class FilterType(click.ParamType):
     """A FILTER, completed by kernel and formula names."""
 

@@ -1,5 +1,6 @@
 """What the user sees of a batch: a progress bar, failures as they happen, a summary at the end."""
 
+import sys
 import traceback
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -25,19 +26,33 @@ class Report:
         self.bar: Any = None
 
     def __enter__(self) -> "Report":
-        if self.total > 1 and not self.quiet and err().is_terminal:
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-            columns = (
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]}"),
-                TimeRemainingColumn(),
-            )
-            self.bar = Progress(*columns, console=err(), transient=True)
-            self.task = self.bar.add_task("", total=self.total, rate="")
-            self.bar.start()
+        if self.total > 1:
+            self._start(self.total)
         return self
+
+    def _start(self, total: int) -> None:
+        if self.quiet or not sys.stderr or not sys.stderr.isatty():
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+        )
+        self.bar = Progress(*columns, console=err(), transient=True)
+        self.task = self.bar.add_task("", total=total, rate="")
+        self.bar.start()
+
+    def rows(self, done: int, rows: int) -> None:
+        """How far a single picture is that is written by strips."""
+        if self.total > 1:
+            return
+        if not self.bar:
+            self._start(rows)
+        if self.bar:
+            self.bar.update(self.task, completed=done)
 
     def __exit__(self, *exc: object) -> None:
         if self.bar:
@@ -69,7 +84,7 @@ class Report:
 
             for page in done.pages:
                 show(page, err() if "-" in done.targets or self.json else None)
-        if self.bar:
+        if self.bar and self.total > 1:
             finished = self.bar.tasks[0]
             rate = f"{finished.speed:.1f}/s" if finished.speed else ""
             self.bar.update(self.task, advance=1, rate=rate)

@@ -1,0 +1,332 @@
+"""Folders: several pictures at once, interrupted runs that go on, parts of the work, and giant TIFFs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from convfilter import batch
+from convfilter.filtering import in_order
+
+RNG = np.random.default_rng(8)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Nine different pictures."""
+    path = tmp_path / "in"
+    path.mkdir()
+    for number in range(9):
+        pixels = RNG.integers(0, 256, (30 + number, 40), np.uint8)
+        Image.fromarray(pixels).save(path / f"{number}.png")
+    return path
+
+
+def outputs(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
+
+
+def test_pictures_at_once_are_those_one_by_one(convfilter, folder):
+    """--jobs changes neither the pictures nor the order in which they are told."""
+    one = convfilter("apply", "sobel", folder, "one", "-r", "--jobs", 1, "--json")
+    four = convfilter("apply", "sobel", folder, "four", "-r", "--jobs", 4, "--json")
+    assert one.code == four.code == 0
+    assert outputs(Path("one")) == outputs(Path("four"))
+    names = [[Path(json.loads(line)["input"]).name for line in run.out.splitlines()] for run in (one, four)]
+    assert names[0] == names[1] == [f"{number}.png" for number in range(9)]
+
+
+def test_failures_keep_their_place(convfilter, folder):
+    """With several at once a broken picture is still told in its turn, and the rest are written."""
+    (folder / "4.png").write_bytes(b"no picture")
+    done = convfilter("apply", "sobel", folder, "out", "-r", "--jobs", 3, "--json")
+    assert done.code == 1
+    statuses = [json.loads(line)["status"] for line in done.out.splitlines()]
+    assert statuses == ["written"] * 4 + ["failed"] + ["written"] * 4
+    assert len(outputs(Path("out"))) == 8
+
+
+def test_never_far_ahead():
+    """Work begins on no more pictures than threads and one, before somebody takes a result."""
+    begun = []
+    results = in_order(lambda item: begun.append(item) or item, iter(range(50)), 3)
+    for wanted in range(50):
+        assert next(results) == wanted
+        time.sleep(0.001)
+        assert len(begun) <= wanted + 1 + 3 + 1
+
+
+def test_in_order_of_nothing_and_of_one():
+    assert list(in_order(str, iter(()), 3)) == []
+    assert list(in_order(str, iter([1]), 3)) == ["1"]
+
+
+def test_an_error_in_a_thread_is_raised():
+    def fail(item):
+        raise ValueError(item)
+
+    with pytest.raises(ValueError, match="1"):
+        list(in_order(fail, iter((1, 2, 3)), 2))
+
+
+# Interrupted and resumed
+
+
+def manifests(folder):
+    return sorted(path.name for path in folder.glob(".convfilter*"))
+
+
+def test_a_run_that_ends_well_leaves_no_manifest(convfilter, folder):
+    assert convfilter("apply", "sobel", folder, "out", "-r").code == 0
+    assert manifests(Path("out")) == []
+
+
+def test_what_is_finished_is_not_done_twice(convfilter, folder):
+    """After a failure --resume does only what is missing; a changed picture or filter is done again."""
+    good = (folder / "7.png").read_bytes()
+    (folder / "7.png").write_bytes(b"no picture")
+    assert convfilter("apply", "sobel", folder, "out", "-r").code == 1
+    assert manifests(Path("out")) == [".convfilter-manifest.jsonl"]
+    (folder / "7.png").write_bytes(good)
+    Image.fromarray(RNG.integers(0, 256, (9, 9), np.uint8)).save(folder / "2.png")
+    Path("out/5.png").unlink()
+
+    def again(*filters):
+        done = convfilter("apply", *filters, folder, "out", "-r", "--resume", "--json")
+        rows = map(json.loads, done.out.splitlines())
+        return [Path(row["input"]).name for row in rows if row["status"] == "written"]
+
+    assert again("sobel") == ["2.png", "5.png", "7.png"]
+    assert again("sobel") == []
+    assert len(again("laplacian")) == 9
+    assert len(again("sobel", "--border", "edge")) == 9
+
+
+def test_killed_at_any_time_nothing_is_lost(folder, tmp_path):
+    """A run killed by SIGKILL again and again, each time resumed, ends with the pictures of one that was not."""
+    for number in range(9, 40):
+        Image.fromarray(RNG.integers(0, 256, (300, 400), np.uint8)).save(folder / f"{number}.png")
+    command = [sys.executable, "-m", "convfilter", "apply", "sobel", folder, "-r", "-q"]
+    assert subprocess.run([*command, tmp_path / "whole"]).returncode == 0
+    kills = 0
+    for attempt in range(30):
+        running = subprocess.Popen([*command, tmp_path / "out", "--resume"])
+        try:
+            code = running.wait(0.4 + 0.05 * attempt)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait()
+            kills += 1
+            for path in (tmp_path / "out").glob("*.png"):
+                Image.open(path).load()  # each is whole
+            continue
+        assert code == 0
+        break
+    assert outputs(tmp_path / "out") == outputs(tmp_path / "whole")
+
+
+def test_a_torn_line_counts_as_none(convfilter, folder):
+    """A manifest cut short by a crash loses at most that picture."""
+    (folder / "8.png").write_bytes(b"no picture")
+    convfilter("apply", "sobel", folder, "out", "-r", "--jobs", 1)
+    path = Path("out/.convfilter-manifest.jsonl")
+    path.write_bytes(path.read_bytes()[:-20] + b"\xff\xfe")
+    done = convfilter("apply", "sobel", folder, "out", "-r", "--resume", "--json")
+    statuses = [json.loads(line)["status"] for line in done.out.splitlines()]
+    assert statuses == ["skipped"] * 7 + ["written", "failed"]
+
+
+def test_parts_of_the_work(convfilter, folder):
+    """The shards have no picture in common, and together they are all."""
+    seen = []
+    for part in (1, 2, 3, 4):
+        done = convfilter("apply", "sobel", folder, "out", "-r", "--shard", f"{part}/4", "--json")
+        assert done.code == 0
+        seen += [Path(json.loads(line)["input"]).name for line in done.out.splitlines()]
+    assert sorted(seen) == [f"{number}.png" for number in range(9)]
+    assert convfilter("apply", "sobel", folder, "out", "-r", "--shard", "12/20").code == 0  # has none
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2"])
+def test_shards_that_make_no_sense(convfilter, folder, shard):
+    done = convfilter("apply", "sobel", folder, "out", "-r", f"--shard={shard}")
+    assert done.code == 2
+    assert "give part and number of parts, such as 1/4" in done.err
+
+
+def test_interrupted_with_several_at_once(folder, tmp_path):
+    """Ctrl-C ends with 130, and every picture there is whole."""
+    for number in range(9, 60):
+        Image.fromarray(RNG.integers(0, 256, (400, 600), np.uint8)).save(folder / f"{number}.png")
+    command = [
+        sys.executable,
+        "-m",
+        "convfilter",
+        "apply",
+        "gaussian:sigma=3",
+        folder,
+        tmp_path / "out",
+        "-r",
+    ]
+    running = subprocess.Popen([*command, "--jobs", "3"], stderr=subprocess.PIPE, text=True)
+    deadline = time.time() + 60
+    while not list((tmp_path / "out").glob("*.png")) and time.time() < deadline:
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    said = running.communicate(timeout=60)[1]
+    assert running.returncode == 130
+    assert "interrupted" in said
+    assert not list((tmp_path / "out").glob(".*.tmp"))
+    for path in (tmp_path / "out").glob("*.png"):
+        Image.open(path).load()
+
+
+# TIFFs by strips
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sobel"],
+        ["gaussian:sigma=2", "--color", "each", "--border", "wrap"],
+        ["laplacian", "--range", "rescale", "--strides", "2"],
+        ["laws", "--pool", "2", "--range", "raw"],
+        ["sharpen", "--color", "luma", "--border", "reflect"],
+        ["box-5", "--color", "each", "--linear"],
+    ],
+)
+@pytest.mark.parametrize("kind", ["gray", "colour", "deep", "alpha"])
+def test_a_tiff_by_strips_is_the_same(convfilter, tmp_path, arguments, kind):
+    """--tile reads and writes a TIFF by strips, and every pixel of every page is that of the whole."""
+    shape = {"gray": (70, 53), "colour": (70, 53, 3), "deep": (70, 53, 3), "alpha": (70, 53, 4)}[kind]
+    dtype = np.uint16 if kind == "deep" else np.uint8
+    pixels = RNG.integers(0, np.iinfo(dtype).max, shape, dtype)
+    options = {"photometric": "rgb"} if len(shape) == 3 else {"photometric": "minisblack"}
+    if kind == "alpha":
+        options["extrasamples"] = ["unassalpha"]
+    tifffile.imwrite("in.tif", pixels, tile=(16, 32), **options)
+    for name, more in (("whole.tif", []), ("strips.tif", ["--tile", 7])):
+        done = convfilter("apply", *arguments, "in.tif", name, *more)
+        assert done.code == 0, done.err
+    with tifffile.TiffFile("whole.tif") as whole, tifffile.TiffFile("strips.tif") as strips:
+        assert len(whole.pages) == len(strips.pages)
+        assert strips.pages[0].is_tiled
+        for one, other in zip(whole.pages, strips.pages, strict=True):
+            assert np.array_equal(one.asarray(), other.asarray())
+
+
+def test_other_formats_by_strips(convfilter, photo):
+    """--tile bounds the work on any picture, and changes nothing."""
+    for name, more in (("whole.png", []), ("strips.png", ["--tile", 5])):
+        assert convfilter("apply", "sobel", photo, name, *more).code == 0
+    assert Path("whole.png").read_bytes() == Path("strips.png").read_bytes()
+
+
+def test_a_large_tiff_in_little_memory(tmp_path):
+    """120 MP go through in less memory than they take, right at the seams, by OpenCV's account."""
+    import cv2
+
+    side = (8_000, 15_000)
+    source, target = tmp_path / "in.tif", tmp_path / "out.tif"
+    pattern = RNG.integers(0, 256, (250, side[1]), np.uint8)
+    with tifffile.TiffWriter(source) as writer:
+        tiles = (
+            np.pad(
+                pattern[(row + np.arange(256)) % 250, column : column + 256],
+                ((0, 0), (0, max(0, column + 256 - side[1]))),
+            )
+            for row in range(0, side[0], 256)
+            for column in range(0, side[1], 256)
+        )
+        writer.write(tiles, shape=side, dtype=np.uint8, tile=(256, 256), photometric="minisblack")
+    command = [
+        sys.executable,
+        "-m",
+        "convfilter",
+        "apply",
+        "sobel",
+        source,
+        target,
+        "--max-pixels",
+        str(10**9),
+    ]
+    warm = [*command[:5], tmp_path / "in.png", tmp_path / "warm.png"]
+    Image.fromarray(pattern).save(tmp_path / "in.png")
+    assert subprocess.run(warm).returncode == 0  # compiled
+    child = subprocess.Popen(command)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 0
+    assert usage.ru_maxrss * 1024 < 350 * 2**20 or usage.ru_maxrss * 1024 < parent_memory() * 1.1
+    with tifffile.TiffFile(target) as file:
+        page = file.pages.first
+        assert page.shape == side
+        for top in (0, 240, 4_000, side[0] - 40):
+            rows = np.arange(top - 2, top + 42)
+            gray = pattern[rows % 250]
+            gray[(rows < 0) | (rows >= side[0])] = 0
+            x, y = (cv2.Sobel(gray, cv2.CV_32F, *d, borderType=cv2.BORDER_CONSTANT) for d in ((1, 0), (0, 1)))
+            wanted = np.rint(np.clip(np.hypot(x, y), 0, 255))[2:-2]
+            found = (
+                tifffile.memmap(target)[top : top + 40] if page.is_memmappable else read_rows(page, top, 40)
+            )
+            assert np.abs(found - wanted).max() <= 1
+
+
+def parent_memory():
+    """Bytes of this process, which Linux counts as its child's when it starts."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def read_rows(page, top, count):
+    """Rows of a tiled page, from the tiles that hold them."""
+    out = np.zeros((count, page.shape[1]), np.uint8)
+    across = -(-page.shape[1] // 256)
+    for row in range(top // 256, (top + count - 1) // 256 + 1):
+        for column in range(across):
+            index = row * across + column
+            page.parent.filehandle.seek(page.dataoffsets[index])
+            tile, *_ = page.decode(page.parent.filehandle.read(page.databytecounts[index]), index)
+            tile = tile[0, ..., 0]
+            first = max(top, row * 256)
+            last = min(top + count, row * 256 + tile.shape[0])
+            part = tile[first - row * 256 : last - row * 256, : page.shape[1] - column * 256]
+            out[first - top : last - top, column * 256 : column * 256 + part.shape[1]] = part
+    return out
+
+
+def test_a_full_disk_while_strips_are_written(convfilter, tmp_path, monkeypatch):
+    """A disk that fills up half-way is one line, and leaves the old file as it was."""
+    from convfilter import image_rows_write
+
+    tifffile.imwrite("in.tif", RNG.integers(0, 256, (200, 300), np.uint8), tile=(16, 16))
+    Path("out.tif").write_bytes(b"old")
+
+    def fail(self, *arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(image_rows_write.TiffRows, "write", fail)
+    done = convfilter("apply", "sobel", "in.tif", "out.tif", "--tile", 16)
+    assert (done.code, len(done.err.splitlines())) == (1, 1)
+    assert "the disk is full" in done.err
+    assert Path("out.tif").read_bytes() == b"old"
+    assert not list(tmp_path.glob(".convfilter*"))
+
+
+def test_choose_dtype_asks_the_source_only():
+    """The depth written follows the depth read."""
+    from convfilter.picture import FORMATS, ArrayRows, Picture
+
+    deep = ArrayRows(Picture(np.zeros((2, 2), np.uint16)))
+    assert batch.choose_dtype(FORMATS["png"], deep, "clip") == np.uint16
+    assert batch.choose_dtype(FORMATS["jpeg"], deep, "clip") == np.uint8
