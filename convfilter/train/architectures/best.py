@@ -18,11 +18,11 @@ def build(input_shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10) ->
     stack += _conv("conv4", 64, 3, padding="same")  # 12×12×64
     stack += [layers.Dropout(0.2, name="dropout1")]
     stack += _conv("conv5", 128, 3, strides=2, padding="same")  # 6×6×128
-    stack += _conv("conv6", 128, 3, padding="same")  # 6×6×128
-    stack += _conv("conv7", 192, 3)  # 4×4×192
+    stack += _conv("conv6", 160, 3, padding="same")  # 6×6×160
+    stack += _conv("conv7", 256, 3)  # 4×4×256
     stack += [
         layers.Dropout(0.3, name="dropout2"),
-        layers.Flatten(name="flatten"),  # 3072
+        layers.Flatten(name="flatten"),  # 4096
         layers.Dense(classes, activation="softmax", dtype="float32", name="output"),
     ]
     return keras.Sequential(stack, name="best")

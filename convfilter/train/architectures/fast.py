@@ -5,7 +5,7 @@ After the ideas of T. Lehtinen's train_mnist_fast (2020): few filters, pooling a
 
 from convfilter.model import keras, layers
 
-SMALLEST = 16
+SMALLEST = 20
 
 
 def build(input_shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10) -> keras.Model:

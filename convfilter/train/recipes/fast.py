@@ -21,9 +21,7 @@ BETAS = 0.7, 0.9  # of Adam: means over a few batches, as there are few
 
 
 def compile(model: Any) -> None:
-    model.compile(
-        keras.optimizers.Adam(PEAK, *BETAS), loss="categorical_crossentropy", metrics=["accuracy"]
-    )
+    model.compile(keras.optimizers.Adam(PEAK, *BETAS), loss="categorical_crossentropy", metrics=["accuracy"])
 
 
 def batch(images: np.ndarray, rng: np.random.Generator) -> Any:
