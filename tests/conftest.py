@@ -84,6 +84,33 @@ def process(tmp_path):
     return call
 
 
+@pytest.fixture
+def foreign_settings():
+    """A context in which Keras is set as a keras.json or another program may have set it."""
+    from contextlib import contextmanager
+
+    from keras import config
+
+    def choose(data_format, floatx, epsilon, policy):
+        config.set_image_data_format(data_format)
+        config.set_floatx(floatx)
+        config.set_epsilon(epsilon)
+        config.set_dtype_policy(policy)
+
+    @contextmanager
+    def foreign():
+        before = config.image_data_format(), config.floatx(), config.epsilon(), config.dtype_policy()
+        choose("channels_first", "float16", 0.1, "mixed_float16")
+        try:
+            yield
+            assert (config.image_data_format(), config.floatx()) == ("channels_first", "float16")
+            assert (config.epsilon(), config.dtype_policy().name) == (0.1, "mixed_float16")
+        finally:
+            choose(*before)
+
+    return foreign
+
+
 def png(array: np.ndarray) -> bytes:
     """The bytes of a PNG."""
     buffer = io.BytesIO()

@@ -455,6 +455,18 @@ def test_small_forms_train(keras, digits, name, shape):
     assert all(moved), [weight.path for weight, ok in zip(model.weights, moved, strict=True) if not ok]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_keras_settings_change_no_network(plan, foreign_settings, name):
+    """Channels first and half floats as Keras' defaults: the same layers and weights, and the defaults stay."""
+    usual = plan(name)
+    with foreign_settings():
+        other = plan(name)
+    assert [{**layer.get_config(), "name": ""} for layer in other.layers] == [
+        {**layer.get_config(), "name": ""} for layer in usual.layers
+    ]
+    assert [(w.shape, w.dtype) for w in other.weights] == [(w.shape, w.dtype) for w in usual.weights]
+
+
 def test_unknown_name():
     """An unknown architecture is an error with the nearest name, or all of them."""
     with pytest.raises(FilterError, match='no architecture "vgg19"; did you mean vgg1'):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -192,6 +193,28 @@ def test_a_killed_run_resumes_to_the_same_bits(run_folder, npz, tmp_path):
     assert whole.keys() == again.keys()
     assert all(whole[name].tobytes() == again[name].tobytes() for name in whole)
     assert (run_folder / "history.csv").read_bytes() == (folder / "history.csv").read_bytes()
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_keras_settings_change_no_training(recipe, digits, tmp_path, foreign_settings):
+    """Channels first and half floats as Keras' defaults: the same weights and optimiser after an epoch."""
+    import keras
+
+    from convfilter.train import loop
+    from convfilter.train.architectures import build
+
+    few_digits = digits.train.take(np.arange(40))
+    plan = Plan(recipe, "fast", 1, 20, 3, 0.0)
+    for number, settings in enumerate((nullcontext, foreign_settings)):
+        (tmp_path / str(number)).mkdir()
+        with settings():
+            keras.utils.set_random_seed(3)
+            model = build("fast")
+            loop.train(
+                model, load_recipe(recipe), plan, few_digits, few_digits, tmp_path / str(number), Silent()
+            )
+    usual, other = (weights(tmp_path / name / "checkpoint.npz") for name in "01")
+    assert all(usual[name].tobytes() == other[name].tobytes() for name in usual)
 
 
 def test_a_resume_needs_the_same_data_and_machine(run_folder, npz, tmp_path, digits):

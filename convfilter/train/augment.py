@@ -24,7 +24,9 @@ def affine(
     """
     height, width = images.shape[1:3]
     maps = affine_maps(len(images), rng, (height, width), rotation, zoom, shift, shear)
-    return keras.ops.image.affine_transform(images, maps, interpolation="bilinear", fill_mode="constant")
+    return keras.ops.image.affine_transform(
+        images, maps, interpolation="bilinear", fill_mode="constant", data_format="channels_last"
+    )
 
 
 def affine_maps(

@@ -19,6 +19,7 @@ from convfilter.files import atomic_write
 from convfilter.model import keras
 from convfilter.signals import held
 from convfilter.train.data import Dataset
+from convfilter.train.settings import own_settings
 
 Row = dict[str, float]  # epoch, rate, loss, accuracy, val_loss, val_accuracy
 
@@ -45,6 +46,7 @@ class Plan:
     classes: int | None = None
 
 
+@own_settings()
 def train(
     model: Any,
     recipe: Any,

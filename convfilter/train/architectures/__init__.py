@@ -4,8 +4,8 @@
     build("alexnet", (227, 227, 3), 1000)      the paper's own network
 
 Every network takes float32 (batch, height, width, channels) in [0, 1] and ends in a softmax named
-"output". The registry imports no Keras; the network's module does, when it is built. A saved model that
-holds layers of `own_layers` loads once that module is imported.
+"output", whatever a keras.json says. The registry imports no Keras; the network's module does, when it is
+built. A saved model that holds layers of `own_layers` loads once that module is imported.
 """
 
 import difflib
@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from convfilter.errors import FilterError
+from convfilter.train.settings import own_settings
 
 if TYPE_CHECKING:
     from convfilter.model import keras
@@ -41,7 +42,8 @@ def build(name: str, input_shape: tuple[int, int, int] = (28, 28, 1), classes: i
     module = _module(name)
     _check(name, module.SMALLEST, input_shape, classes)
     height, width, channels = input_shape
-    model: keras.Model = module.build((height, width, channels), classes, **_VARIANTS.get(name, {}))
+    with own_settings():
+        model: keras.Model = module.build((height, width, channels), classes, **_VARIANTS.get(name, {}))
     return model
 
 
