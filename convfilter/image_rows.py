@@ -192,8 +192,8 @@ def _ratio(value: object) -> float | None:
 
 
 class TiffSource:
-    """The rows of one page of a TIFF. Unpacked data is read row by row; of packed data the last two rows
-    of tiles stay decoded, for bands that overlap. Threads take turns."""
+    """The rows of one page of a TIFF. Unpacked strips are read row by row; of packed data and of tiles the
+    last two rows of tiles stay in memory, for bands that overlap. Threads take turns."""
 
     finite = True  # as far as is known
 
@@ -217,6 +217,8 @@ class TiffSource:
         self._kept: dict[int, np.ndarray] = {}  # row of tiles -> its pixels, without the tiles' padding
         self._turn, self._lock = threading.Lock(), threading.Lock()  # of bands; of the file's position
         self._pool = pool
+        small = page.is_tiled and _row_bytes(page, tile) * tile[0] <= _TILE_ROW
+        self._keeps = pool is not None or small  # whole rows of tiles
         if pool:
             page.compression = _UNPACKED  # inflated here, where a bomb is bounded; tifffile does the rest
             page.decode  # noqa: B018  (made on first sight, which threads must not share)
@@ -239,8 +241,8 @@ class TiffSource:
             for row in range(top // deep, -(-bottom // deep)):
                 first, last = max(top, row * deep), min(bottom, (row + 1) * deep)
                 part = band[first - top : last - top]
-                if self._pool:
-                    part[:] = self._decoded(row, self._pool)[first - row * deep : last - row * deep]
+                if self._keeps:
+                    part[:] = self._whole_row(row)[first - row * deep : last - row * deep]
                 else:
                     self._copy(row, first - row * deep, part)
         pixels = band[..., 0] if self.channels == 1 else band[..., : self.channels]
@@ -269,14 +271,17 @@ class TiffSource:
         """Whether a tile is left out of the file, all its pixels being GDAL's "no data", or 0."""
         return self._page.dataoffsets[index] == self._page.databytecounts[index] == 0
 
-    def _decoded(self, row: int, pool: ThreadPoolExecutor) -> np.ndarray:
-        """The pixels (n, W, samples) of a row of packed tiles."""
+    def _whole_row(self, row: int) -> np.ndarray:
+        """The pixels (n, W, samples) of a row of tiles."""
         if row not in self._kept:
             self._kept = {key: kept for key, kept in self._kept.items() if key == row - 1}
             count = min(self._tile[0], self.shape[0] - row * self._tile[0])
             pixels = np.empty((count, self.shape[1], self._page.samplesperpixel), self.dtype)
             first = row * self._across
-            list(pool.map(partial(self._decode, pixels), range(first, first + self._across)))
+            if self._pool:
+                list(self._pool.map(partial(self._decode, pixels), range(first, first + self._across)))
+            else:
+                self._copy(row, 0, pixels)
             self._kept[row] = pixels
         return self._kept[row]
 

@@ -11,19 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from convfilter.pipeline import Conv
-from convfilter.stages import Columns, Convolve, Lowering, Numbers, banded, columns, direct, spread
+from convfilter.stages import Columns, Convolve, Lowering, Numbers, banded, direct, spread
 
 ERROR = 2e-5  # of full scale; results are promised to 1e-4
 MOST_WEIGHTS = 2**20  # of a banded kernel
 PHASES = (8, 16)
+FEW = 49  # weights of a filter up to which none is split: so an edit of its numbers changes no structure
+VECTOR = 16  # floats of AVX-512
+MOST_TAPS = 25  # of a DepthwiseConv2D: XNNPACK takes more in several passes, five times slower
 LARGEST = 2.0**24  # whole numbers up to here are exact in float32
 WHITE = 255
 
-# Nanoseconds an output pixel takes on one core; fitted by tests/benchmarks/plans.py.
-DENSE = 0.020  # a product of a convolution over eight channels or more
-NARROW = 0.25  # a product of one over fewer
-DOWN = 0.060  # a product of a pass down the columns
-MOVE = 0.35  # a float32 that a step writes
+# Nanoseconds on one core for each of the features below; fitted by tests/benchmarks/plans.py.
+constants = (0.016, 0.45, 0.081, 0.15, 0.21)
 
 
 def choose(conv: Conv, phases: bool, plan: str = "auto") -> Lowering:
@@ -38,7 +38,7 @@ def choose(conv: Conv, phases: bool, plan: str = "auto") -> Lowering:
 
 def _candidates(conv: Conv) -> Iterator[Lowering]:
     kh, kw, _, filters = conv.weights.shape
-    split = _split(conv)
+    split = _split(conv) if kh * kw > FEW else None
     for count in PHASES:
         blocks = (count + (kw - 1) * conv.dilation[1] - 1) // count + 1
         if kh * blocks * filters * count**2 <= MOST_WEIGHTS:
@@ -47,7 +47,7 @@ def _candidates(conv: Conv) -> Iterator[Lowering]:
             factors, rows, error = split
             if blocks * filters * factors.shape[1] * count**2 <= MOST_WEIGHTS:
                 yield _columns_then_rows(conv, factors, rows, error, count)
-    shared = _shared(conv) if filters > 2 else None
+    shared = _shared(conv) if filters > 2 and kh * kw > FEW else None
     if shared is not None:
         yield shared
 
@@ -69,17 +69,26 @@ def weighed(conv: Conv, phases: bool) -> list[Option]:
 
 
 def cost(lowering: Lowering) -> float:
-    """About how many nanoseconds an output pixel takes."""
-    total = 0.0
+    """About how many nanoseconds an output pixel takes on one core."""
+    return sum(count * each for count, each in zip(features(lowering), constants, strict=True))
+
+
+def features(lowering: Lowering) -> tuple[float, ...]:
+    """What the cost counts, for an output pixel: products of convolutions, taps of them, products down
+    columns, floats that a step reads or writes, and one. Of channels whole vectors count."""
+    products = taps = down = moved = 0.0
     for step in lowering.steps:
         if isinstance(step, Convolve):
-            products = step.size[0] * step.size[1] * step.channels * step.filters
-            wide = step.filters >= 8 and step.size[0] * step.size[1] * step.channels >= 8
-            total += products * (DENSE if wide else NARROW) + step.filters * MOVE
+            vectors = -(-step.filters // VECTOR)
+            taps += step.size[0] * step.size[1] * vectors
+            products += step.size[0] * step.size[1] * step.channels * vectors * VECTOR
+            moved += step.channels + step.filters
         elif isinstance(step, Columns):
             made = step.channels * step.copies
-            total += sum(step.parts) * made * DOWN + (len(step.parts) + (step.copies > 1)) * made * MOVE
-    return total / lowering.phases
+            down += step.taps * -(-made // VECTOR) * VECTOR
+            moved += step.channels + (3 if step.copies > 1 else 1) * made
+    each = lowering.phases
+    return products / each, taps / each, down / each, moved / each, 1.0
 
 
 def _split(conv: Conv) -> tuple[np.ndarray, np.ndarray, float] | None:
@@ -133,14 +142,28 @@ def _columns_then_rows(
     conv: Conv, factors: np.ndarray, rows: np.ndarray, error: float, phases: int
 ) -> Lowering:
     """Each filter's columns, then its rows, over blocks of columns."""
-    step, pieces = columns(factors, conv.dilation[0], phases)
     band = banded(spread(rows[None], (1, conv.dilation[1])), phases)
     _, blocks, channels, filters = band.shape
     along = Convolve((1, blocks), channels, filters, activation=conv.activation)
-    bias = Numbers("bias", np.repeat(conv.bias, phases).astype(np.float32))
-    numbers = (*pieces, Numbers("kernel", band.astype(np.float32)), bias)
+    first, down = _down(factors, conv.dilation[0], phases)
+    bias = np.repeat(conv.bias, phases)
+    numbers = (*down, Numbers("kernel", band.astype(np.float32)), Numbers("bias", bias.astype(np.float32)))
     name = f"rank {factors.shape[1]} over {phases} columns"
-    return Lowering(name, (step, along), numbers, phases, blocks, error)
+    return Lowering(name, (first, along), numbers, phases, blocks, error)
+
+
+def _down(factors: np.ndarray, dilation: int, phases: int) -> tuple[Convolve | Columns, list[Numbers]]:
+    """The step that filters blocks of columns by each of the factors (taps, copies)."""
+    taps, copies = factors.shape
+    if taps <= MOST_TAPS:
+        kernel = np.repeat(factors, phases, axis=1)[:, None, :, None]  # (taps, 1, copies·phases, 1)
+        return Columns(taps, phases, copies, dilation), [Numbers("columns", kernel.astype(np.float32))]
+    kernel = np.einsum("tc,pq->tpcq", factors, np.eye(phases)).reshape(taps, 1, phases, copies * phases)
+    numbers = [
+        Numbers("kernel", kernel.astype(np.float32)),
+        Numbers("bias", np.zeros(copies * phases, np.float32)),
+    ]
+    return Convolve((taps, 1), phases, copies * phases, dilation=(dilation, 1)), numbers
 
 
 def _shared(conv: Conv) -> Lowering | None:

@@ -15,40 +15,21 @@ _register = keras.saving.register_keras_serializable(package="convfilter")
 
 
 @_register
-class ColumnFilter2D(layers.Layer):
-    """Every channel, `copies` times one after the other, filtered down its columns by (taps × 1) kernels
-    of its own, without padding; in parts of some taps, as few taps run fast.
+class RepeatChannels(layers.Layer):
+    """All channels, `copies` times one after the other."""
 
-    (batch, height, width, channels) → (batch, height − (taps − 1)·dilation, width, copies·channels).
-    """
-
-    def __init__(self, parts: Sequence[int], channels: int, copies: int, dilation: int = 1, **kwargs: Any):
-        super().__init__(trainable=False, **kwargs)
-        self.parts, self.channels = tuple(parts), channels
-        self.copies, self.dilation = copies, dilation
-        shapes = [(taps, 1, channels * copies, 1) for taps in self.parts]
-        self.kernels = [self.add_weight(shape=shape, name=f"part{n}") for n, shape in enumerate(shapes)]
+    def __init__(self, copies: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.copies = copies
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        batch, height, width, channels = input_shape
-        lost = (sum(self.parts) - 1) * self.dilation
-        return batch, height and height - lost, width, channels * self.copies
+        return (*input_shape[:-1], input_shape[-1] * self.copies)
 
     def call(self, x: Any) -> Any:
-        x = ops.concatenate([x] * self.copies, axis=-1) if self.copies > 1 else x
-        total, start, result = ops.shape(x)[1], 0, None
-        lost = (sum(self.parts) - 1) * self.dilation
-        for kernel, taps in zip(self.kernels, self.parts, strict=True):
-            reach = total - lost + (taps - 1) * self.dilation
-            part = x[:, start : start + reach] if len(self.parts) > 1 else x
-            filtered = ops.depthwise_conv(part, kernel, 1, "valid", dilation_rate=(self.dilation, 1))
-            result = filtered if result is None else result + filtered
-            start += taps * self.dilation
-        return result
+        return ops.concatenate([x] * self.copies, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"parts": self.parts, "channels": self.channels, "copies": self.copies}
-        return {**super().get_config(), **own, "dilation": self.dilation}
+        return {**super().get_config(), "copies": self.copies}
 
 
 @_register
@@ -82,7 +63,7 @@ class CombineChannelBlocks(layers.Layer):
 
 def build_stage(steps: Sequence[Step], channels: int) -> keras.Sequential:
     """Takes and gives float32 (1, height, width, channels), any height and width; weights not yet set."""
-    stack = [_layer(step) for step in steps]
+    stack = [layer for step in steps for layer in _layers(step)]
     return keras.Sequential([keras.Input((None, None, channels), batch_size=1, dtype="float32"), *stack])
 
 
@@ -99,19 +80,23 @@ def set_numbers(model: keras.Sequential, numbers: Sequence[Numbers]) -> None:
     model.set_weights([np.asarray(number.values) for number in numbers])
 
 
-def _layer(step: Step) -> layers.Layer:
+def _layers(step: Step) -> list[layers.Layer]:
     match step:
         case Convolve(size, _, filters, strides, dilation, activation):
-            return layers.Conv2D(
+            conv = layers.Conv2D(
                 filters, size, strides, "valid", dilation_rate=dilation, dtype="float32",
                 activation=activation_of(activation), trainable=False,
             )  # fmt: skip
-        case Columns(parts, channels, copies, dilation):
-            return ColumnFilter2D(parts, channels, copies, dilation, dtype="float32")
+            return [conv]
+        case Columns(taps, _, copies, dilation):
+            down = layers.DepthwiseConv2D(
+                (taps, 1), dilation_rate=(dilation, 1), use_bias=False, dtype="float32", trainable=False
+            )
+            return [*([RepeatChannels(copies, dtype="float32")] if copies > 1 else []), down]
         case Activate(function):
-            return layers.Activation(activation_of(function), dtype="float32")
+            return [layers.Activation(activation_of(function), dtype="float32")]
         case CombineBlocks(how, blocks):
-            return CombineChannelBlocks(how, blocks, dtype="float32")
+            return [CombineChannelBlocks(how, blocks, dtype="float32")]
         case Pooling(size, mode):
             pooling = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}[mode]
-            return pooling(size, dtype="float32")
+            return [pooling(size, dtype="float32")]

@@ -10,7 +10,6 @@ channels stand filter by filter, B columns each.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
@@ -34,10 +33,10 @@ class Convolve:
 
 @dataclass(frozen=True)
 class Columns:
-    """Each channel, `copies` times one after the other, filtered down its columns by (taps × 1) kernels;
-    a kernel is the sum of parts, each of some taps."""
+    """Each channel, `copies` times one after the other, filtered down its columns: a DepthwiseConv2D of
+    (taps × 1) kernels without padding."""
 
-    parts: tuple[int, ...]
+    taps: int
     channels: int  # of the input
     copies: int
     dilation: int = 1
@@ -204,26 +203,6 @@ def direct(conv: Conv, phases: int = 1) -> Lowering:
 
 def _numbers(weights: np.ndarray, bias: np.ndarray) -> tuple[Numbers, Numbers]:
     return Numbers("kernel", weights.astype(np.float32)), Numbers("bias", bias.astype(np.float32))
-
-
-def columns(factors: np.ndarray, dilation: int, phases: int) -> tuple[Columns, tuple[Numbers, ...]]:
-    """The step that filters columns by each of the factors (taps, copies), in parts that run fast."""
-    taps, copies = factors.shape
-    parts = _parts(taps)
-    step = Columns(parts, phases, copies, dilation)
-    kernel = np.repeat(factors, phases, axis=1)[:, None, :, None].astype(np.float32)  # (taps, 1, channels, 1)
-    starts = np.cumsum((0, *parts))
-    pieces = [kernel[a:b] for a, b in pairwise(starts)]
-    return step, tuple(Numbers("columns", np.ascontiguousarray(piece)) for piece in pieces)
-
-
-MOST_TAPS = 25  # up to here XNNPACK filters columns in one pass; beyond, five times slower
-
-
-def _parts(taps: int) -> tuple[int, ...]:
-    """About equal parts of at most MOST_TAPS."""
-    count = -(-taps // MOST_TAPS)
-    return tuple(taps // count + (number < taps % count) for number in range(count))
 
 
 def spread(weights: np.ndarray, dilation: Pair) -> np.ndarray:

@@ -115,9 +115,8 @@ def numpy_run(lowering, picture, what):
     x = x.reshape(len(x), -1, lowering.phases)
     numbers = iter(number.values.astype(float) for number in lowering.numbers)
     for step in lowering.steps:
-        if hasattr(step, "parts"):
-            kernel = np.concatenate([next(numbers) for _ in step.parts])  # (taps, 1, channels, 1)
-            x = numpy_conv(np.tile(x, step.copies), kernel, (step.dilation, 1), each=True)
+        if hasattr(step, "taps"):
+            x = numpy_conv(np.tile(x, step.copies), next(numbers), (step.dilation, 1), each=True)
         else:
             x = numpy_conv(x, next(numbers), step.dilation, each=False) + next(numbers)
     filters = what.weights.shape[3]

@@ -9,7 +9,9 @@ from convfilter.cli.options import FilterType, ShardType, layer_options, setting
 from convfilter.words import COLORS, ENGINES, PLANS, RANGES
 
 if TYPE_CHECKING:
+    from convfilter.filtering import Look
     from convfilter.manifest import Manifest
+    from convfilter.pipeline import Pipeline
     from convfilter.plan import Job
 
 
@@ -99,7 +101,7 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     from convfilter.engines import choose_engine
 
     look = Look(options["color"], options["range_"], options["linear"])
-    manifest = _manifest(options, jobs, target, (pipeline.digest, look)) if target != "-" else None
+    manifest = _manifest(options, jobs, target, pipeline, look) if target != "-" else None
     if options["shard"]:
         part, parts = options["shard"]
         jobs = jobs[part - 1 :: parts]
@@ -125,11 +127,14 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     return code
 
 
-def _manifest(options: dict[str, Any], jobs: list["Job"], target: str, what: Any) -> "Manifest | None":
+def _manifest(
+    options: dict[str, Any], jobs: list["Job"], target: str, pipeline: "Pipeline", look: "Look"
+) -> "Manifest | None":
     """Where finished pictures are noted; None for a single one that nobody will resume."""
     if len(jobs) == 1 and not options["resume"]:
         return None
     from convfilter.manifest import Manifest
 
     folder = Path(target) if Path(jobs[0].target) != Path(target) else Path(target).parent
-    return Manifest(folder, (*what, options["quality"], options["format_"]), options["shard"] or (1, 1))
+    what = (pipeline.digest, look, options["quality"], options["format_"])
+    return Manifest(folder, what, options["shard"] or (1, 1))

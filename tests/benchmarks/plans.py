@@ -1,0 +1,112 @@
+"""What each lowering of a convolution costs, measured, beside what planner.cost says, and a fit of its constants.
+
+    python tests/benchmarks/plans.py
+
+Times are CPU times of one thread on a strip of a 3,264-pixel wide picture, the best of several, so that a
+busy machine disturbs them little. The last lines are the constants that planner.py should have, and for
+each case how much slower the plan that they choose is than the fastest.
+"""
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from convfilter.engines.compiled import Structure, _export, _function, _with_numbers
+from convfilter.pipeline import Conv
+from convfilter.planner import _candidates, constants, cost, features
+from convfilter.raster import of_array, through
+from convfilter.stages import NO_PAD, Lowering, Stage, direct
+
+WIDTH, ROWS = 3264, 40
+
+
+def cases() -> Iterator[tuple[str, Conv]]:
+    """Kernels of many sizes, of rank one and of any, alone and in banks."""
+    rng = np.random.default_rng(0)
+    for side in (1, 3, 5, 7, 9, 11, 15, 21, 31):
+        line = np.abs(rng.normal(size=side))
+        yield f"rank 1, {side}×{side}", conv(np.outer(line, line)[None])
+        if side > 1:
+            yield f"random {side}×{side}", conv(rng.normal(size=(1, side, side)))
+    for side, filters in ((3, 2), (3, 8), (5, 25), (7, 4), (15, 16), (31, 16), (31, 8)):
+        y, x = np.mgrid[:side, :side] - side // 2
+        angles = np.arange(filters) * np.pi / filters
+        wave = np.stack([np.cos(0.6 * (x * np.cos(a) + y * np.sin(a))) for a in angles])
+        yield f"bank of {filters}, {side}×{side}", conv(wave * np.exp(-(x**2 + y**2) / (side * side / 18)))
+    yield (
+        "whole numbers, 3×3 ×2",
+        conv(np.array([np.outer([1, 2, 1], [-1, 0, 1]), np.outer([-1, 0, 1], [1, 2, 1])])),
+    )
+
+
+def conv(bank: np.ndarray) -> Conv:
+    bank = bank if not np.any(bank % 1) else bank / np.abs(bank).sum((1, 2), keepdims=True)
+    weights = np.moveaxis(bank, 0, -1)[:, :, None].astype(float)
+    return Conv("case", weights, np.zeros(len(bank)), (0, 0))
+
+
+def measured(what: Conv, lowering: Lowering) -> float:
+    """Nanoseconds an output pixel."""
+    filters = what.weights.shape[3]
+    stage = Stage(
+        NO_PAD,
+        lowering.steps,
+        lowering.numbers,
+        (1, filters),
+        what.extent,
+        (1, 1),
+        lowering.phases,
+        lowering.blocks,
+    )
+    entry = _export(Structure.of(stage))
+    picture = np.random.default_rng(1).integers(0, 256, (1, ROWS + what.extent[0] - 1, WIDTH), np.uint8)
+    raster = through(of_array(picture), [stage], [_function(_with_numbers(entry, stage.numbers))])
+    best = float("inf")
+    for _ in range(6):
+        start = time.thread_time()
+        raster.rows(0, raster.size[0])
+        best = min(best, time.thread_time() - start)
+    return best * 1e9 / (raster.size[0] * raster.size[1])
+
+
+def main() -> None:
+    rows: list[tuple[str, str, float, tuple[float, ...]]] = []
+    for name, what in cases():
+        for lowering in (direct(what), *_candidates(what)):
+            if (
+                what.extent[0] * what.extent[1] > 500
+                and lowering.name == "direct"
+                and what.weights.shape[3] == 1
+            ):
+                continue  # a pointer a tap and pixel
+            time_ = measured(what, lowering)
+            rows.append((name, lowering.name, time_, features(lowering)))
+            print(
+                f"{name:24} {lowering.name:26} {time_:9.2f} ns  {cost(lowering):9.2f} by the model",
+                flush=True,
+            )
+    times = np.array([row[2] for row in rows])
+    table = np.array([row[3] for row in rows])
+    fitted = fit(table / times[:, None])
+    print("\nconstants", constants, "\nfitted   ", tuple(round(float(value), 4) for value in fitted))
+    for name in dict.fromkeys(row[0] for row in rows):
+        own = [row for row in rows if row[0] == name]
+        chosen = min(own, key=lambda row: float(np.dot(row[3], fitted)))
+        fastest = min(own, key=lambda row: row[2])
+        plain = next((row[2] for row in own if row[1] == "direct"), float("nan"))
+        print(
+            f"{name:24} {chosen[1]:26} {chosen[2] / fastest[2]:5.2f} × the fastest ({fastest[1]}), "
+            f"{chosen[2] / plain:5.2f} × direct"
+        )
+
+
+def fit(table: np.ndarray) -> np.ndarray:
+    """Constants not below zero for which table @ constants is nearest to 1: relative errors count alike."""
+    from scipy.optimize import nnls
+
+    return nnls(table, np.ones(len(table)))[0]
+
+
+if __name__ == "__main__":
+    main()
