@@ -120,7 +120,8 @@ class CoverPadding2D(layers.Layer):
     def call(self, x: Any) -> Any:
         for axis, extent, stride in zip(_axes(self.data_format), self.extent, self.strides, strict=True):
             length = ops.shape(x)[axis]
-            steps = ops.maximum((length - extent + stride - 1) // stride, 0)
+            larger = max if isinstance(length, int) else ops.maximum  # JAX wants sizes that it knows
+            steps = larger((length - extent + stride - 1) // stride, 0)
             missing = steps * stride + extent - length
             before = missing // 2
             head = _margin(x, axis, ops.arange(-before, 0), self.border)

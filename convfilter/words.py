@@ -6,7 +6,7 @@ Activation = Literal[
     "abs", "celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish",
     "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu",
     "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid",
-    "sparsemax", "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
+    "sparsemax", "squareplus", "swish", "tanh", "tanh_shrink",
 ]  # fmt: skip
 Border = Literal["zero", "edge", "reflect", "symmetric", "wrap"]
 Color = Literal["gray", "each", "luma"]

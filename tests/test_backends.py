@@ -36,7 +36,7 @@ results = {}
 for name, (kernel, picture, settings) in cases.items():
     settings = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
     made = convfilter.make_kernel(kernel.pop("weights"), **kernel) if isinstance(kernel, dict) else kernel
-    results[name] = convfilter.apply(made, pictures[picture], **settings)
+    results[name] = convfilter.apply(made, pictures[picture], engine="keras", **settings)
 import keras
 assert keras.config.backend() == sys.argv[4], keras.config.backend()
 np.savez(sys.argv[3], **results)
