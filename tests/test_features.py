@@ -62,7 +62,9 @@ def test_a_pipeline_of_several_convolutions(camera):
     outputs = layer_outputs(pipeline, camera)
     names = [name for name, _ in outputs]
     assert names == ["input", "pad zero", "sobel-x, relu", "pad zero", "sobel-x, relu", "max-pool 1×1"]
-    assert np.array_equal(outputs[-1][1][..., 0], convfilter.apply(pipeline, camera, range="raw", engine="keras"))
+    assert np.array_equal(
+        outputs[-1][1][..., 0], convfilter.apply(pipeline, camera, range="raw", engine="keras")
+    )
 
 
 def test_pipeline_values_biases_and_cover(camera):
@@ -72,7 +74,9 @@ def test_pipeline_values_biases_and_cover(camera):
     settings = {"values": "unit", "pad": "cover", "strides": (3, 2), "data_format": "channels_first"}
     outputs = layer_outputs(convfilter.make_pipeline(kernel, **settings), part)
     assert outputs[1][0] == "pad zero"
-    assert np.array_equal(outputs[-1][1], convfilter.apply(kernel, part, range="raw", engine="keras", **settings))
+    assert np.array_equal(
+        outputs[-1][1], convfilter.apply(kernel, part, range="raw", engine="keras", **settings)
+    )
 
 
 def test_every_layer_of_a_network(digits_model, digit):

@@ -80,6 +80,13 @@ def test_the_picture_is_the_commands(convfilter, desk):
     assert np.abs(fresh - shown).max() <= 1
 
 
+def test_the_pictures_are_there():
+    """Every picture that README.md shows lies where it says."""
+    shown = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README)
+    assert len(shown) >= 4
+    assert all((ROOT / path).is_file() for path in shown)
+
+
 def test_every_option_and_command_is_documented(convfilter):
     """`apply`'s options are all in its help with a sentence, and the README names every command."""
     from convfilter.cli import COMMANDS as NAMES
