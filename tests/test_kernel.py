@@ -409,4 +409,6 @@ def test_the_activations_are_those_of_keras():
     from convfilter.words import Activation
 
     public = {name for name, value in vars(keras.activations).items() if inspect.isfunction(value)}
-    assert set(get_args(Activation)) == public - {"glu", "threshold", "get", "serialize", "deserialize"} | {"abs"}
+    assert set(get_args(Activation)) == public - {"glu", "threshold", "get", "serialize", "deserialize"} | {
+        "abs"
+    }
