@@ -2,11 +2,10 @@
 
     python tests/benchmarks/finetune_mnist.py FOLDER [SEEDS]
 
-FOLDER: where fetch_mnist.py put the data. The base network is the recipe `article`, six epochs on the
-digits 0–4. Then `convfilter finetune` runs with its defaults, SEEDS times a row, on a few pictures a class
-of the digits 5–9: both sides have the same pictures, seed, epochs and batches, and each run is judged on all
-4,861 test pictures of 5–9. Prints a table: means and standard deviations over the seeds, in percent and
-points.
+FOLDER: where fetch_mnist.py put the data; SEEDS: 2 or more. The base network is the recipe `article`, six epochs on the
+digits 0–4. Then `convfilter finetune` runs SEEDS times with each row's options on digits 5–9: both sides have
+the same pictures, seed, epochs and batches, and are judged on all 4,861 test pictures of 5–9. Prints a table:
+means and standard deviations over the seeds, in percent and points.
 """
 
 import json
@@ -21,22 +20,25 @@ import numpy as np
 
 from convfilter.train.data import load
 
-ROWS: dict[str, list[str]] = {
-    "1 a class": ["--each", "1"],
-    "10 a class": ["--each", "10"],
-    "100 a class": ["--each", "100"],
-    "10 a class, `--rate-reused 1e-4`": ["--each", "10", "--rate-reused", "1e-4"],
-    "10 a class, `--freeze conv1,conv2`": ["--each", "10", "--freeze", "conv1,conv2"],
-}
+ROWS = (
+    "--each 1",
+    "--each 10",
+    "--each 100",
+    "--each 10 --rate-reused 1e-4",
+    "--each 10 --freeze conv1,conv2",
+    "--each 10 --rate-new 3e-3 --rate-reused 3e-3",
+    "--each 10 --epochs 100",
+    "--each 10 --batch-size 10",
+)
 
 
 def half(source: Path, first: int, path: Path) -> Path:
     """An .npz of the digits `first` to `first` + 4, their labels counted from 0."""
-    data, arrays = load(str(source)), {}
+    data, arrays = load(source), {}
     for part in ("train", "test"):
-        images, labels = (getattr(getattr(data, part), name) for name in ("images", "labels"))
-        ours = (labels >= first) & (labels < first + 5)
-        arrays[f"x_{part}"], arrays[f"y_{part}"] = images[ours], labels[ours] - first
+        dataset = getattr(data, part)
+        ours = (dataset.labels >= first) & (dataset.labels < first + 5)
+        arrays |= {f"x_{part}": dataset.images[ours], f"y_{part}": dataset.labels[ours] - first}
     np.savez(path, **arrays)
     return path
 
@@ -49,34 +51,28 @@ def run(out: Path, *arguments: object) -> tuple[dict, float]:
     return json.loads((out / "report.json").read_text()), time.perf_counter() - start
 
 
-def said(values: list[float]) -> str:
-    """Mean ± standard deviation, in hundredths."""
-    spread = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{100 * statistics.mean(values):.1f} ± {100 * spread:.1f}"
+def row(options: str, model: Path, data: Path, seeds: int, folder: Path) -> str:
+    """A line of the table."""
+    words = ["finetune", model, "--data", data, *options.split(), "--seed"]
+    runs = [run(folder / f"{options}-{seed}", *words, seed) for seed in range(1, seeds + 1)]
+    values = [(one["scratch"]["accuracy"], one["finetuned"]["accuracy"], one["gain"]) for one, _ in runs]
+    sides = 100 * np.array(values)
+    cells = [f"{side.mean():.1f} ± {side.std(ddof=1):.1f}" for side in sides.T]
+    took = statistics.median(seconds for _, seconds in runs)
+    return f"| `{options}` | {' | '.join(cells)} | {sides[:, 2].min():.1f} | {took:.0f} |"
 
 
 def main(source: Path, seeds: int) -> None:
     with tempfile.TemporaryDirectory() as place:
-        low, high = (half(source, first, Path(place, f"{first}.npz")) for first in (0, 5))
-        base, seconds = run(
-            Path(place, "base"), "train", "mnist", "--recipe", "article", "--epochs", 6, "--data", low
-        )
+        folder = Path(place)
+        low, high = (half(source, first, folder / f"{first}.npz") for first in (0, 5))
+        training = ["train", "mnist", "--recipe", "article", "--epochs", 6, "--data", low]
+        base, seconds = run(folder / "base", *training)
         print(f"base: {base['test']['accuracy']:.2%} on 0–4, {base['epochs']} epochs, {seconds:.0f} s")
-        print("| pictures of 5–9 | from scratch | fine-tuned | gain | least gain | seconds a run |")
+        print("| options | from scratch | fine-tuned | gain | least gain | seconds a run |")
         print("|---|---|---|---|---|---|", flush=True)
-        for number, (name, options) in enumerate(ROWS.items()):
-            model, data = Path(place, "base", "best.npz"), ["--data", high, *options]
-            runs = [
-                run(Path(place, f"{number}-{seed}"), "finetune", model, *data, "--seed", seed)
-                for seed in range(1, seeds + 1)
-            ]
-            sides = [[report[side]["accuracy"] for report, _ in runs] for side in ("scratch", "finetuned")]
-            gains = [report["gain"] for report, _ in runs]
-            took = statistics.median(seconds for _, seconds in runs)
-            print(
-                f"| {name} | {' | '.join(map(said, [*sides, gains]))} | {100 * min(gains):.1f} | {took:.0f} |",
-                flush=True,
-            )
+        for options in ROWS:
+            print(row(options, folder / "base" / "best.npz", high, seeds, folder), flush=True)
 
 
 if __name__ == "__main__":
