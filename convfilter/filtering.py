@@ -24,8 +24,8 @@ from convfilter.words import COLORS, RANGES
 if TYPE_CHECKING:
     from convfilter.kernel import Kernel
 
-STRIP = 2**17  # pixels of a result that are computed at once: their floats fit a core's cache
-LEAST_ROWS = 16
+STRIP = 2**17  # pixels of all pages that are computed at once: their floats fit a core's cache
+LEAST_ROWS = 32
 REC_601 = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -175,7 +175,7 @@ def strips(result: Filtered, rows: int | None = None) -> Iterator[tuple[int, int
     """Top and bottom of the strips a result is computed in; all of one height, so that the last may begin
     within the one before."""
     height, width = result.size
-    step = min(height, rows or max(LEAST_ROWS, STRIP // width))
+    step = min(height, rows or max(LEAST_ROWS, STRIP // (width * result.pages)))
     for top in range(0, height, step):
         yield min(top, height - step), min(top, height - step) + step
 

@@ -6,7 +6,7 @@ import zlib
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image, ImageFile, TiffImagePlugin
+from PIL import Image, ImageFile
 
 from convfilter.errors import PictureError
 from convfilter.picture import check_size, full_scale
@@ -130,13 +130,20 @@ def plain_tiff(file: IO[bytes], max_pixels: int, name: str) -> tuple[np.ndarray,
     return samples[..., : len(kept)], kept, tags
 
 
+def directory(head: bytes) -> Any:
+    """Pillow's mapping of TIFF tags; `head` tells the order of bytes, and where the first page's are."""
+    from PIL import TiffImagePlugin  # 3 ms
+
+    return TiffImagePlugin.ImageFileDirectory_v2(head)
+
+
 def first_directory(file: IO[bytes]) -> Any:
     """The tags of the first page, as a mapping; BigTIFF too."""
     file.seek(0)
     head = file.read(8)
     if b"+" in head[2:4]:
         head += file.read(8)
-    tags: Any = TiffImagePlugin.ImageFileDirectory_v2(head)
+    tags = directory(head)
     file.seek(tags.next)
     tags.load(file)
     return tags

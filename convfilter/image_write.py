@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
 from convfilter import image_deep as tiff
 from convfilter.errors import FilterError, PictureError
@@ -40,7 +40,7 @@ def write(target: BinaryIO, pages: Sequence[Picture], format: Format, *, quality
     elif format.name == "png" and pages[0].pixels.dtype == np.uint16:
         _write_png16(target, pages[0])
     else:
-        target.write(_pillow_bytes(pages[0], format, quality or format.quality))
+        _write_pillow(target, pages[0], format, quality or format.quality)
 
 
 def _check(pages: Sequence[Picture], format: Format) -> None:
@@ -86,8 +86,8 @@ def _joined(page: Picture) -> np.ndarray:
     return np.dstack([page.pixels, page.alpha])
 
 
-def _pillow_bytes(page: Picture, format: Format, quality: int | None) -> bytes:
-    """An 8-bit picture encoded by Pillow."""
+def _write_pillow(target: BinaryIO, page: Picture, format: Format, quality: int | None) -> None:
+    """An 8-bit picture encoded by Pillow, which lets other threads run while it writes to a true file."""
     image = Image.fromarray(np.ascontiguousarray(_joined(page)))  # L, LA, RGB or RGBA, by its shape
     held = page.metadata
     options: dict[str, Any] = {
@@ -100,9 +100,18 @@ def _pillow_bytes(page: Picture, format: Format, quality: int | None) -> bytes:
         del options["exif"]
     if format.codec == "WEBP":
         image = image.convert("RGB" if page.alpha is None else "RGBA")
-    encoded = io.BytesIO()
-    image.save(encoded, format.codec, **{key: value for key, value in options.items() if value is not None})
-    return encoded.getvalue()
+    given = {key: value for key, value in options.items() if value is not None}
+    try:
+        image.save(target, format.codec, **given)
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        again = io.BytesIO()  # Pillow keeps the system's reason to itself: meet it once more
+        image.save(again, format.codec, **given)
+        if target.seekable():
+            target.seek(0)
+            target.truncate()
+        target.write(again.getvalue())
 
 
 def _write_npy(target: BinaryIO, pages: Sequence[Picture]) -> None:
@@ -180,7 +189,7 @@ def _tiff_tags(page: Picture, samples: np.ndarray) -> Any:
     """The directory of one page; the strip's place counts from the directory's end."""
     height, width = samples.shape[:2]
     channels = 1 if samples.ndim == 2 else samples.shape[2]
-    tags: Any = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\x08\0\0\0")
+    tags = tiff.directory(b"II*\0\x08\0\0\0")
     held = page.metadata
     if held.exif:
         exif = Image.Exif()

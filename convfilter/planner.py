@@ -6,12 +6,12 @@ only split where the factors are whole numbers too. Others stay within ERROR of 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from convfilter.pipeline import Conv
-from convfilter.stages import Columns, Convolve, Lowering, Numbers, banded, direct, spread
+from convfilter.stages import WIDE, Columns, Convolve, Lowering, Numbers, banded, direct, spread
 
 ERROR = 2e-5  # of full scale; results are promised to 1e-4
 MOST_WEIGHTS = 2**20  # of a banded kernel
@@ -47,9 +47,8 @@ def _candidates(conv: Conv) -> Iterator[Lowering]:
             factors, rows, error = split
             if blocks * filters * factors.shape[1] * count**2 <= MOST_WEIGHTS:
                 yield _columns_then_rows(conv, factors, rows, error, count)
-    shared = _shared(conv) if filters > 2 and kh * kw > FEW else None
-    if shared is not None:
-        yield shared
+    if filters > 2 and kh * kw > FEW:
+        yield from _shared(conv)
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def features(lowering: Lowering) -> tuple[float, ...]:
     products = taps = down = moved = 0.0
     for step in lowering.steps:
         if isinstance(step, Convolve):
-            vectors = -(-step.filters // VECTOR)
+            vectors = _vectors(step.filters)
             taps += step.size[0] * step.size[1] * vectors
             products += step.size[0] * step.size[1] * step.channels * vectors * VECTOR
             moved += step.channels + step.filters
@@ -89,6 +88,11 @@ def features(lowering: Lowering) -> tuple[float, ...]:
             moved += step.channels + (3 if step.copies > 1 else 1) * made
     each = lowering.phases
     return products / each, taps / each, down / each, moved / each, 1.0
+
+
+def _vectors(filters: int) -> float:
+    """XNNPACK computes pairs of vectors where it can, a pair in 1.4 times the time of one."""
+    return -(-filters // VECTOR) if filters < 2 * VECTOR else 1.4 * -(-filters // (2 * VECTOR))
 
 
 def _split(conv: Conv) -> tuple[np.ndarray, np.ndarray, float] | None:
@@ -141,21 +145,21 @@ def _low_rank(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _columns_then_rows(
     conv: Conv, factors: np.ndarray, rows: np.ndarray, error: float, phases: int
 ) -> Lowering:
-    """Each filter's columns, then its rows, over blocks of columns."""
+    """Columns (kh, R), then each filter's rows (kw, R, F), over blocks of columns."""
     band = banded(spread(rows[None], (1, conv.dilation[1])), phases)
     _, blocks, channels, filters = band.shape
     along = Convolve((1, blocks), channels, filters, activation=conv.activation)
     first, down = _down(factors, conv.dilation[0], phases)
     bias = np.repeat(conv.bias, phases)
     numbers = (*down, Numbers("kernel", band.astype(np.float32)), Numbers("bias", bias.astype(np.float32)))
-    name = f"rank {factors.shape[1]} over {phases} columns"
-    return Lowering(name, (first, along), numbers, phases, blocks, error)
+    over = f" over {phases} columns" if phases > 1 else ""
+    return Lowering(f"rank {factors.shape[1]}{over}", (first, along), numbers, phases, blocks, error)
 
 
 def _down(factors: np.ndarray, dilation: int, phases: int) -> tuple[Convolve | Columns, list[Numbers]]:
     """The step that filters blocks of columns by each of the factors (taps, copies)."""
     taps, copies = factors.shape
-    if taps <= MOST_TAPS:
+    if taps <= MOST_TAPS and phases >= WIDE:
         kernel = np.repeat(factors, phases, axis=1)[:, None, :, None]  # (taps, 1, copies·phases, 1)
         return Columns(taps, phases, copies, dilation), [Numbers("columns", kernel.astype(np.float32))]
     kernel = np.einsum("tc,pq->tpcq", factors, np.eye(phases)).reshape(taps, 1, phases, copies * phases)
@@ -166,12 +170,12 @@ def _down(factors: np.ndarray, dilation: int, phases: int) -> tuple[Convolve | C
     return Convolve((taps, 1), phases, copies * phases, dilation=(dilation, 1)), numbers
 
 
-def _shared(conv: Conv) -> Lowering | None:
-    """A bank as columns that all its filters share, then rows of each; None for whole numbers, or where it
+def _shared(conv: Conv) -> Iterator[Lowering]:
+    """A bank as columns that all its filters share, then rows of each; not for whole numbers, or where it
     saves nothing."""
     kh, kw, _, filters = conv.weights.shape
     if _scale(conv.weights):
-        return None
+        return
     u, s, vt = np.linalg.svd(conv.weights[:, :, 0].reshape(kh, kw * filters), full_matrices=False)
     for rank in range(1, len(s)):
         along = (s[:rank, None] * vt[:rank]).reshape(rank, kw, filters).transpose(1, 0, 2)
@@ -180,13 +184,7 @@ def _shared(conv: Conv) -> Lowering | None:
         if error <= ERROR:
             break
     else:
-        return None
-    down = Convolve((kh, 1), 1, rank, dilation=(conv.dilation[0], 1))
-    rows = Convolve((1, kw), rank, filters, dilation=(1, conv.dilation[1]), activation=conv.activation)
-    numbers = (
-        Numbers("kernel", u[:, None, None, :rank].astype(np.float32)),
-        Numbers("bias", np.zeros(rank, np.float32)),
-        Numbers("kernel", along[None].astype(np.float32)),
-        Numbers("bias", conv.bias.astype(np.float32)),
-    )
-    return Lowering(f"{rank} shared columns", (down, rows), numbers, error=error)
+        return
+    for phases in (1, 2):
+        lowering = _columns_then_rows(conv, u[:, :rank], along, error, phases)
+        yield replace(lowering, name=f"shared, {lowering.name}")

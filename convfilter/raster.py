@@ -15,7 +15,7 @@ import numpy as np
 from convfilter.pipeline import Pair
 from convfilter.stages import Stage
 
-Run = Callable[[np.ndarray], np.ndarray]  # (1, rows, columns, channels) float32 → the same of the result
+Run = Callable[[np.ndarray], np.ndarray]  # float32 (1, rows, columns, channels) → the result, or its planes
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,19 @@ def _buffer(kept: threading.local, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def _planes(result: np.ndarray, stage: Stage, width: int) -> np.ndarray:
-    """(rows, blocks, channels·phases) → (channels, rows, width)."""
+    """(rows, blocks, channels·phases), or (channels·phases, rows, blocks), as (channels, rows, width)."""
     channels, phases = stage.channels[1], stage.phases
     if channels == 1:
         return result.reshape(1, len(result), -1)[:, :, :width]
-    apart = result.reshape(*result.shape[:2], channels, phases).transpose(2, 0, 1, 3)
-    return apart.reshape(channels, len(result), -1)[:, :, :width]
+    if not stage.planar:
+        apart = result.reshape(*result.shape[:2], channels, phases).transpose(2, 0, 1, 3)
+    elif phases == 1:
+        return result
+    else:
+        apart = np.empty((channels, *result.shape[1:], phases), np.float32)
+        for phase in range(phases):
+            apart[..., phase] = result[phase::phases]
+    return apart.reshape(channels, apart.shape[1], -1)[:, :, :width]
 
 
 def _fill(buffer: np.ndarray, source: Raster, stage: Stage, first: int, last: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from convfilter.model import activation_of, keras, layers, ops
 from convfilter.runtime import quiet
-from convfilter.stages import Activate, Columns, CombineBlocks, Convolve, Numbers, Pooling, Step
+from convfilter.stages import Activate, Columns, CombineBlocks, Convolve, Numbers, Planes, Pooling, Step
 
 _register = keras.saving.register_keras_serializable(package="convfilter")
 
@@ -100,3 +100,5 @@ def _layers(step: Step) -> list[layers.Layer]:
         case Pooling(size, mode):
             pooling = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}[mode]
             return [pooling(size, dtype="float32")]
+        case Planes():
+            return [layers.Permute((3, 1, 2), dtype="float32")]

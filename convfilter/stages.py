@@ -17,6 +17,7 @@ from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Layer, Pad,
 
 ACROSS_CHANNELS = ("softmax", "log_softmax", "sparsemax")  # activations that mix a pixel's channels
 NO_PAD = Pad(0, 0, 0, 0)
+WIDE = 8  # phases
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,12 @@ class Pooling:
     mode: str
 
 
-Step = Convolve | Columns | Activate | CombineBlocks | Pooling
+@dataclass(frozen=True)
+class Planes:
+    """(1, H, W, C) as (1, C, H, W)."""
+
+
+Step = Convolve | Columns | Activate | CombineBlocks | Pooling | Planes
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +109,11 @@ class Stage:
     blocks: int = 1
     name: str = "direct"
     error: float = 0.0
+
+    @property
+    def planar(self) -> bool:
+        """Whether its result is planes."""
+        return Planes() in self.steps
 
     def size(self, size: Pair) -> Pair:
         """Rows and columns of the output."""
@@ -173,6 +184,8 @@ def _stage(
         else:
             combine = CombineBlocks(layer.how, stage.channels[1])
             stage = replace(stage, steps=(*stage.steps, combine), channels=(channels, 1))
+    if stage.steps and stage.channels[1] > 1 and stage.phases < WIDE:  # of wide blocks it is as fast outside
+        stage = replace(stage, steps=(*stage.steps, Planes()))
     return stage
 
 

@@ -68,11 +68,10 @@ def extremes(values: np.ndarray) -> tuple[float, float]:
 def to_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Values of 0 to full scale as pixels of `dtype`, clipped; integers are rounded, halves to even, and
     what is no number is black."""
-    white = full_scale(dtype)
-    if dtype.kind == "f":
-        values = np.clip(values, 0, white)
-    else:
-        values = np.fmin(np.fmax(values, 0), white)  # of a number and NaN, the number
+    values = np.clip(values, 0, full_scale(dtype))
+    if dtype.kind != "f":
+        if np.isnan(values.max(initial=0)):
+            values = np.nan_to_num(values, copy=False)
         np.rint(values, out=values)
     pixels: np.ndarray = values.astype(dtype)
     return pixels

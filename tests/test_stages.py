@@ -142,7 +142,7 @@ def numpy_conv(x, kernel, dilation, each):
         ("sobel", "direct over 8 columns"),
         ("gaussian:sigma=5", "rank 1"),
         ("box-9", "rank 1"),
-        ("gabor-bank:orientations=16,gamma=1,size=31", "shared columns"),
+        ("gabor-bank:orientations=16,gamma=1,size=31", "shared, rank"),
         ("laplacian", "direct over"),
     ],
 )
