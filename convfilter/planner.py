@@ -23,7 +23,7 @@ LARGEST = 2.0**24  # whole numbers up to here are exact in float32
 WHITE = 255
 
 # Nanoseconds on one core for each of the features below; fitted by tests/benchmarks/plans.py.
-constants = (0.016, 0.45, 0.081, 0.15, 0.21)
+constants = (0.018, 0.53, 0.088, 0.11, 0.8, 0.15)
 
 
 def choose(conv: Conv, phases: bool, plan: str = "auto") -> Lowering:
@@ -74,7 +74,8 @@ def cost(lowering: Lowering) -> float:
 
 def features(lowering: Lowering) -> tuple[float, ...]:
     """What the cost counts, for an output pixel: products of convolutions, taps of them, products down
-    columns, floats that a step reads or writes, and one. Of channels whole vectors count."""
+    columns, floats that a step reads or writes, results of a bank that stand block by block, and one. Of
+    channels whole vectors count."""
     products = taps = down = moved = 0.0
     for step in lowering.steps:
         if isinstance(step, Convolve):
@@ -87,7 +88,10 @@ def features(lowering: Lowering) -> tuple[float, ...]:
             down += step.taps * -(-made // VECTOR) * VECTOR
             moved += step.channels + (3 if step.copies > 1 else 1) * made
     each = lowering.phases
-    return products / each, taps / each, down / each, moved / each, 1.0
+    last = lowering.steps[-1]
+    made = last.filters // each if isinstance(last, Convolve) else 1
+    apart = made if made > 1 and each >= WIDE else 0
+    return products / each, taps / each, down / each, moved / each, apart, 1.0
 
 
 def _vectors(filters: int) -> float:

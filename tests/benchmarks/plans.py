@@ -13,10 +13,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from convfilter.engines.compiled import Structure, _export, _function, _with_numbers
-from convfilter.pipeline import Conv
+from convfilter.pipeline import Conv, Pipeline
 from convfilter.planner import _candidates, constants, cost, features
 from convfilter.raster import of_array, through
-from convfilter.stages import NO_PAD, Lowering, Stage, direct
+from convfilter.stages import Lowering, cut, direct
 
 WIDTH, ROWS = 3264, 40
 
@@ -48,17 +48,7 @@ def conv(bank: np.ndarray) -> Conv:
 
 def measured(what: Conv, lowering: Lowering) -> float:
     """Nanoseconds an output pixel."""
-    filters = what.weights.shape[3]
-    stage = Stage(
-        NO_PAD,
-        lowering.steps,
-        lowering.numbers,
-        (1, filters),
-        what.extent,
-        (1, 1),
-        lowering.phases,
-        lowering.blocks,
-    )
+    (stage,) = cut(Pipeline((what,)), 1.0, lambda conv, phases: lowering)
     entry = _export(Structure.of(stage))
     picture = np.random.default_rng(1).integers(0, 256, (1, ROWS + what.extent[0] - 1, WIDTH), np.uint8)
     raster = through(of_array(picture), [stage], [_function(_with_numbers(entry, stage.numbers))])
