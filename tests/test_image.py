@@ -19,6 +19,7 @@ from PIL import Image, ImageCms
 
 import convfilter
 from convfilter.errors import FilterError, PictureError
+from convfilter.files import atomic_write
 from convfilter.image import FORMATS, Metadata, Picture, format_named, format_of, read, write
 
 RNG = np.random.default_rng(20)
@@ -1057,3 +1058,33 @@ def test_full_scale():
     """White is 255, 65535 or 1."""
     scales = [Picture(noise(dtype)).full_scale for dtype in ("uint8", "uint16", "float32")]
     assert scales == [255.0, 65535.0, 1.0]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("name", ["jpeg", "png", "webp", "bmp", "tiff"])
+def test_a_full_disk_is_told_as_such(name):
+    """Whoever encodes, Pillow or this package, the system's own reason comes out."""
+    told = pytest.raises(PictureError, match="/dev/full: can't be written: the disk is full")
+    with told, atomic_write(Path("/dev/full")) as file:
+        write(file, [Picture(np.tile(noise("uint8"), (4, 4)))], format_named(name))
+
+
+def test_what_pillow_failed_to_write_is_written_again():
+    """Where a second try goes well, nothing of the first is left in the file."""
+
+    class Once(io.BytesIO):
+        failed = False
+
+        def write(self, data):
+            if not self.failed:
+                self.failed = True
+                super().write(b"half a picture" * 100)
+                raise OSError("encoder error -2 when writing image file")
+            return super().write(data)
+
+    file, whole = Once(), io.BytesIO()
+    page = Picture(noise("uint8"))
+    for target in (file, whole):
+        write(target, [page], format_named("jpeg"))
+    assert file.failed
+    assert file.getvalue() == whole.getvalue()
