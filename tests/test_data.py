@@ -541,9 +541,9 @@ def test_every_source_gives_the_same_hash(tmp_path, small):
         npz(tmp_path / "a.npz", x_train=small[0], y_train=small[1]),
         idx_folder(tmp_path / "idx", *small),
     ]
-    hashes = {load(source).sha256 for source in sources}
+    hashes = {load(source).train.sha256 for source in sources}
     small[1][0] = 5
-    changed = load(idx_folder(tmp_path / "idx", *small)).sha256
+    changed = load(idx_folder(tmp_path / "idx", *small)).train.sha256
     assert len(hashes) == 1
     assert changed not in hashes
     assert len(changed) == 64

@@ -106,6 +106,7 @@ def test_a_second_layer_is_equal_to_the_bit(tmp_path, two, picture):
         {"kernel_size": 4, "padding": "same", "activation": absolute},
         {"kernel_size": (2, 5), "padding": "same", "use_bias": False, "activation": "softmax"},
         {"kernel_size": 5, "padding": "valid", "strides": (3, 2), "activation": "leaky_relu"},
+        {"kernel_size": (5, 4), "padding": "valid", "dilation_rate": (2, 3)},
     ],
     ids=lambda options: "-".join(str(getattr(v, "__name__", v)) for v in options.values()),
 )
@@ -116,6 +117,18 @@ def test_every_kind_of_conv2d_is_equal_to_the_bit(tmp_path, options, depth):
     picture = np.random.default_rng(1).random((29, 33, depth), np.float32)
     expected = own(model, "conv", picture)
     assert same_bits(applied(tmp_path, model, "conv", picture), expected)
+
+
+@pytest.mark.parametrize(("size", "rate"), [(2, 2), (4, 2), ((4, 3), 3), ((2, 3), (2, 1)), (2, 3)])
+@pytest.mark.parametrize("depth", [1, 3])
+def test_even_dilated_kernels_are_written_with_their_zeros(tmp_path, size, rate, depth):
+    """Where Keras' "same" puts the kernel's middle on a zero; the order of sums may then be another."""
+    model = network(
+        layers.Conv2D(6, size, padding="same", dilation_rate=rate, name="conv"), shape=(29, 33, depth)
+    )
+    picture = np.random.default_rng(1).random((29, 33, depth), np.float32)
+    assert np.allclose(applied(tmp_path, model, "conv", picture), own(model, "conv", picture), atol=1e-6)
+    assert "--dilation" not in ex.extract(model, "conv", "x")["description"]
 
 
 def test_against_scipy(tmp_path, picture):
@@ -212,6 +225,16 @@ def test_depthwise_and_grouped_become_the_full_kernel(tmp_path, kind):
     picture = np.random.default_rng(2).random((16, 18, 4), np.float32)
     assert np.allclose(applied(tmp_path, model, "conv", picture), own(model, "conv", picture), atol=1e-6)
     assert kind in ex.extract(model, "conv", "x")["description"]
+
+
+def test_alexnets_grouped_layer(tmp_path):
+    """This package's own grouped convolution is one too."""
+    from convfilter.train.architectures import build
+
+    model = build("alexnet", (28, 28, 1))
+    maps = np.random.default_rng(2).random(model.get_layer("conv2").input.shape[1:], np.float32)
+    expected = own(model, "conv2", maps)
+    assert np.allclose(applied(tmp_path, model, "conv2", maps), expected, atol=1e-4 * np.abs(expected).max())
 
 
 def test_lenets_table_layer(tmp_path):

@@ -16,7 +16,7 @@ import pytest
 
 from convfilter.errors import DataError, FilterError
 from convfilter.train.data import Data, Dataset, load
-from convfilter.train.finetune import few, finetune, freeze, fresh_copy, reuse
+from convfilter.train.finetune import Tuning, few, finetune, fresh_copy, reuse
 from convfilter.train.loop import Plan, predict
 from convfilter.train.recipes import RECIPES, article, load_recipe
 
@@ -28,6 +28,9 @@ class Silent:
 
     def __init__(self):
         self.rows = []
+
+    def load(self, *arguments):
+        pass
 
     def step(self, *arguments):
         pass
@@ -80,7 +83,7 @@ def test_the_articles_plateau():
         assert article.rate(epoch, 40, history) == pytest.approx(
             float(Model.optimizer.learning_rate), rel=1e-6
         )
-        history.append({"val_accuracy": accuracy})
+        history.append({"val_accuracy": accuracy, "accuracy": 0.5})
         callback.on_epoch_end(epoch, {"val_accuracy": accuracy})
     assert article.rate(60, 40, history) == pytest.approx(1e-5)
 
@@ -114,7 +117,7 @@ def test_recipes_have_what_a_recipe_needs(name):
     batch = np.asarray(recipe.batch(images, np.random.default_rng(0)))
     assert batch.shape == images.shape
     assert np.array_equal(batch, images) == (name == "fast")  # which does not augment
-    history = [{"val_accuracy": 0.9}]
+    history = [{"accuracy": 0.9}]
     rates = [recipe.rate(part, 10, history) for part in np.linspace(0, 9.99, 50)]
     assert all(0 < rate < 0.1 for rate in rates)
 
@@ -148,7 +151,7 @@ def run_folder(npz, tmp_path_factory) -> Path:
 
 def weights(path: Path) -> dict[str, np.ndarray]:
     with np.load(path, allow_pickle=False) as saved:
-        return {name: saved[name] for name in saved.files}
+        return {name: saved[name] for name in saved.files if name != "seconds"}
 
 
 def test_a_run_learns_and_leaves_its_folder(run_folder, digits):
@@ -195,6 +198,58 @@ def test_a_killed_run_resumes_to_the_same_bits(run_folder, npz, tmp_path):
     assert (run_folder / "history.csv").read_bytes() == (folder / "history.csv").read_bytes()
 
 
+class Impatient(Silent):
+    """Stops in the middle of an epoch."""
+
+    def step(self, epoch, step, *arguments):
+        if (epoch, step) == (4, 2):
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("recipe", "architecture"), [("article", "article"), ("best", "best"), ("fast", "lenet5")]
+)
+def test_any_recipe_resumes_to_the_same_bits(recipe, architecture, digits, tmp_path):
+    """Dropout, augmentation, AdamW and a plateau that has halved the rate: cut off in epoch 5 of 6 and resumed."""
+    import keras
+
+    from convfilter.train import loop
+    from convfilter.train.architectures import build
+
+    some, others = digits.train.take(np.arange(60)), digits.train.take(np.arange(60, 70))
+    plan = Plan(recipe, architecture, 6, 20, 3, 0.1)
+
+    def session(name, watcher):
+        (tmp_path / name).mkdir(exist_ok=True)
+        keras.utils.set_random_seed(3)
+        model = build(architecture)
+        return loop.train(model, load_recipe(recipe), plan, some, others, tmp_path / name, watcher)
+
+    whole = session("whole", Silent())
+    with pytest.raises(KeyboardInterrupt):
+        session("cut", Impatient())
+    assert len((tmp_path / "cut" / "history.csv").read_text().splitlines()) == 5  # four epochs and the head
+    assert session("cut", Silent()) == whole
+    assert len({row["rate"] for row in whole}) > 1
+    one, other = (weights(tmp_path / name / "checkpoint.npz") for name in ("whole", "cut"))
+    assert one.keys() == other.keys()
+    assert all(one[name].tobytes() == other[name].tobytes() for name in one)
+
+
+def test_a_damaged_checkpoint_is_told(digits, tmp_path):
+    """Cut short, or of another network."""
+    from convfilter.train import loop
+    from convfilter.train.architectures import build
+
+    few_digits, plan = digits.train.take(np.arange(20)), Plan("fast", "fast", 1, 20, 3, 0.0)
+    loop.train(build("fast"), load_recipe("fast"), plan, few_digits, None, tmp_path, Silent())
+    whole = (tmp_path / "checkpoint.npz").read_bytes()
+    for data, said in ((whole[:-100], "damaged"), (b"no", "damaged"), (whole, "another network")):
+        (tmp_path / "checkpoint.npz").write_bytes(data)
+        with pytest.raises(DataError, match=said):
+            loop.train(build("lenet5"), load_recipe("fast"), plan, few_digits, None, tmp_path, Silent())
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_keras_settings_change_no_training(recipe, digits, tmp_path, foreign_settings):
     """Channels first and half floats as Keras' defaults: the same weights and optimiser after an epoch."""
@@ -227,13 +282,18 @@ def test_a_resume_needs_the_same_data_and_machine(run_folder, npz, tmp_path, dig
     np.savez(other, x_train=digits.test.images, y_train=digits.test.labels)
     with pytest.raises(DataError, match="not what the run started with"):
         run.resume(run_folder, Silent(), str(other))
+    train = digits.train
+    np.savez(other, x_train=train.images, y_train=train.labels, x_test=train.images, y_test=train.labels)
+    with pytest.raises(DataError, match="not what the run started with"):  # another test set
+        run.resume(run_folder, Silent(), str(other))
     changed = tmp_path / "run"
     changed.mkdir()
     config = json.loads((run_folder / "config.json").read_text())
-    config["environment"]["cores"] += 1
-    (changed / "config.json").write_text(json.dumps(config))
-    with pytest.raises(DataError, match="started with cores"):
-        run.resume(changed, Silent())
+    for key, other in (("cores", 99), ("keras", "3.0"), ("OMP_NUM_THREADS", "7")):
+        environment = config["environment"] | {key: other}
+        (changed / "config.json").write_text(json.dumps(config | {"environment": environment}))
+        with pytest.raises(DataError, match=f"started with {key} {other}, here it is"):
+            run.resume(changed, Silent())
 
 
 def test_evaluate_predict_extract_features(run_folder, npz, convfilter, digits):
@@ -326,6 +386,13 @@ def _loaded(path):
         (["evaluate", "missing.keras"], 1, "missing.keras"),
         (["predict", "model.h5", "x.png"], 2, "model.h5"),
         (["train", "mnist", "--resume", "nowhere"], 1, "holds no run"),
+        (["train", "mnist", "--resume", "nowhere", "--tensorboard"], 1, "holds no run"),
+        (
+            ["train", "mnist", "--resume", "nowhere", "--epochs", "9"],
+            2,
+            "--epochs: the run to resume has its own",
+        ),
+        (["train", "mnist", "--resume", "nowhere", "--recipe", "best"], 2, "--recipe: the run to resume"),
     ],
 )
 def test_wrong_training_commands(convfilter, npz, arguments, code, said):
@@ -334,6 +401,7 @@ def test_wrong_training_commands(convfilter, npz, arguments, code, said):
     done = convfilter(*(str(npz) if word == "{npz}" else word for word in arguments), "--debug")
     assert done.code == code
     assert said in done.err.splitlines()[-1]
+    assert not Path("nowhere").exists()
 
 
 def test_a_run_folder_is_not_overwritten(run_folder, npz, convfilter):
@@ -348,18 +416,17 @@ def test_a_run_folder_is_not_overwritten(run_folder, npz, convfilter):
 # --- fine-tuning ------------------------------------------------------------------------------------
 
 
-def test_layers_keep_their_weights_and_freeze(run_folder):
-    """Layers of the same name and shapes take the old weights bit for bit, a frozen one keeps them."""
+def test_layers_keep_their_weights(run_folder):
+    """Layers of the same name and shapes take the old weights bit for bit; none comes frozen."""
     old = _loaded(run_folder / "best.keras")
+    old.get_layer("conv2").trainable = False
     model = fresh_copy(old, 5)
+    assert all(layer.trainable for layer in model.layers)
     assert reuse(model, old) == ["conv1", "norm1", "conv2", "norm2", "conv3", "norm3"]
     for name in ("conv1", "conv2", "conv3"):
         pairs = zip(model.get_layer(name).get_weights(), old.get_layer(name).get_weights(), strict=True)
         assert all(np.array_equal(a, b) for a, b in pairs)
     assert model.output_shape == (None, 5)
-    freeze(model, ["conv1"])
-    with pytest.raises(FilterError, match="no layer"):
-        freeze(model, ["conv9"])
     with pytest.raises(FilterError, match="don't keep it"):
         fresh_copy(old, 5, keep_head=True)
 
@@ -368,9 +435,8 @@ def test_fine_tuning_reports_both(run_folder, digits, tmp_path):
     """On ten digits a class the report has both accuracies, frozen weights did not move, rates differ."""
     old = _loaded(run_folder / "best.keras")
     plan = Plan("finetune", "fast", 15, 10, 1, 0.0)
-    report = finetune(
-        old, digits, plan, tmp_path, Silent(), rate_new=1e-2, rate_reused=1e-4, frozen=["conv1"], each=10
-    )
+    tuning = Tuning(1e-2, 1e-4, ("conv1",), each=10)
+    report = finetune(old, digits, plan, tuning, tmp_path, Silent())
     assert report["images"] == 100
     assert report["gain"] == report["finetuned"]["accuracy"] - report["scratch"]["accuracy"]
     assert report["gain"] > 0.03  # digits it has seen 1,350 of, against 100 from scratch
@@ -381,6 +447,27 @@ def test_fine_tuning_reports_both(run_folder, digits, tmp_path):
     }
     assert moved["conv1"] == 0
     assert 0 < moved["conv3"] < 0.05
+    watched = Silent()
+    assert finetune(old, digits, plan, tuning, tmp_path, watched) == report  # all of it was done
+    assert watched.rows == []
+    with pytest.raises(DataError, match="holds another run"):
+        finetune(old, digits, replace(plan, seed=2), tuning, tmp_path, watched)
+
+
+def test_what_is_frozen_must_be_kept(run_folder, digits, tmp_path):
+    """A layer that gets no old weights can't be frozen, and that is said before anything is trained."""
+    old = _loaded(run_folder / "best.keras")
+    for name in ("conv9", "output_new", "relu1"):
+        with pytest.raises(FilterError, match=f'no layer "{name}" whose weights are kept; kept are conv1, '):
+            finetune(
+                old,
+                digits,
+                Plan("finetune", "fast", 1, 10, 1, 0.0),
+                Tuning(1e-3, 1e-3, (name,)),
+                tmp_path,
+                Silent(),
+            )
+    assert not list(tmp_path.iterdir())
 
 
 def test_few_takes_so_many_a_class(digits):

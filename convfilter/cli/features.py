@@ -33,8 +33,11 @@ def command(model_or_filter: str, picture: Path, out: Path, columns: int) -> Non
 
     if Path(model_or_filter).suffix.lower() in SUFFIXES:
         from convfilter.cli.training import open_model
+        from convfilter.errors import FilterError
 
         model = open_model(model_or_filter)
+        if len(model.input_shape) != 4:
+            raise FilterError(f"{model_or_filter}: takes inputs of {model.input_shape[1:]}, not pictures")
         pixels = _fitted(read(picture, gray=model.input_shape[-1] == 1).pixels, model.input_shape[1:3])
     else:
         from convfilter.filters import make_pipeline

@@ -17,6 +17,7 @@ import click
     "--rate-reused", type=float, default=1e-3, show_default=True, help="Of layers that keep weights."
 )
 @click.option("--each", type=click.IntRange(1), metavar="N", help="Use only N pictures a class.")
+@click.option("--classes", type=click.IntRange(2), help="How many classes; default: what the data says.")
 @click.option("--keep-head", is_flag=True, help="Keep the last layer's weights too.")
 @click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
 @click.option("--batch-size", type=click.IntRange(1), default=32, show_default=True)
@@ -25,7 +26,8 @@ import click
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors and the result.")
 def command(
     model: Path, data: str, freeze: str, rate_new: float, rate_reused: float, each: int | None,
-    keep_head: bool, epochs: int, batch_size: int, seed: int, out: Path | None, quiet: bool,
+    classes: int | None, keep_head: bool, epochs: int, batch_size: int, seed: int, out: Path | None,
+    quiet: bool,
 ) -> None:  # fmt: skip
     """Train a network further on other data, and from scratch beside it, and compare the two.
 
@@ -33,17 +35,20 @@ def command(
     """
     from convfilter.cli.training import Watch, open_model
     from convfilter.train.data import load
-    from convfilter.train.finetune import finetune
+    from convfilter.train.finetune import Tuning, finetune
     from convfilter.train.loop import Plan
-    from convfilter.train.run import new_folder, write_json
+    from convfilter.train.models import file_hash
+    from convfilter.train.run import check_fit, new_folder, write_json
 
     network = open_model(model)
     folder = out or new_folder("finetune")
-    plan = Plan("finetune", model.stem, epochs, batch_size, seed, validation=0.0)
-    with Watch(folder, quiet, tensorboard=False) as watch:
-        report = finetune(
-            network, load(data), plan, folder, watch, rate_new=rate_new, rate_reused=rate_reused,
-            frozen=[name for name in freeze.split(",") if name], each=each, keep_head=keep_head,
-        )  # fmt: skip
+    plan = Plan("finetune", model.stem, epochs, batch_size, seed, validation=0.0, classes=classes)
+    frozen = tuple(name.strip() for name in freeze.split(",") if name.strip())
+    tuning = Tuning(rate_new, rate_reused, frozen, each, keep_head)
+    with Watch(quiet) as watch:
+        found = load(data, classes=classes, progress=watch.load)
+        for part in filter(None, (found.train, found.test)):
+            check_fit(network, part, model)
+        report = finetune(network, found, plan, tuning, folder, watch, file_hash(model))
     write_json(folder / "report.json", report)
     click.echo(json.dumps(report, indent=2))

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 
 @click.command("train")
@@ -42,22 +43,34 @@ def command(
         choose_backend(backend)
     from convfilter.train import run
 
+    if resume is not None:
+        _refuse_beside_resume()
     if resume is None:
         plan = run.new_plan(recipe, seed, **given)
         folder = out or run.new_folder(dataset)
     else:
         plan, folder = None, resume
     try:
-        with Watch(folder, quiet, tensorboard) as watch:
+        with Watch(quiet, folder if tensorboard else None) as watch:
             if plan:
                 result = run.start(data or dataset, plan, folder, watch)
             else:
                 result = run.resume(folder, watch, data)
     except KeyboardInterrupt:
-        say(f"interrupted; go on with: convfilter train {dataset} --resume {folder}")
+        if (folder / "checkpoint.npz").exists():
+            say(f"interrupted; go on with: convfilter train {dataset} --resume {folder}")
         raise
     if not quiet:
         test = result.report.get("test")
         said = f"test accuracy {test['accuracy']:.4%} on {test['images']} pictures; " if test else ""
         say(f"{said}{folder}/README.md has the rest")
     return 0
+
+
+def _refuse_beside_resume() -> None:
+    """UsageError for an option that a run already begun can't take."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+        if given and parameter.name not in ("dataset", "data", "resume", "tensorboard", "backend", "quiet"):
+            raise click.UsageError(f"{parameter.opts[-1]}: the run to resume has its own; leave it out")

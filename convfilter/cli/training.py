@@ -1,5 +1,6 @@
 """What the user sees of a training, a bar and a line an epoch, and of a model file; TensorBoard's logs."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,17 @@ def open_model(path: Path | str) -> Any:
 
 
 class Watch:
-    """Watches train.loop: epoch, step, loss, accuracy and time left. A context manager."""
+    """Watches train.loop: data read, epoch, step, loss, accuracy and time left. A context manager.
 
-    def __init__(self, folder: Path, quiet: bool, tensorboard: bool):
+    logs: the folder for TensorBoard's, if any; made when the first epoch is done.
+    """
+
+    def __init__(self, quiet: bool = False, logs: Path | None = None):
         self.quiet = quiet
         self.bar: Any = None
         self.task: Any = None
-        self.logs = _tensorboard(folder) if tensorboard else None
+        self.writer: Any = None
+        self.open_writer = _tensorboard(logs) if logs else None
 
     def __enter__(self) -> "Watch":
         if not self.quiet and err().is_terminal:
@@ -43,8 +48,14 @@ class Watch:
     def __exit__(self, *exc: object) -> None:
         if self.bar:
             self.bar.stop()
-        if self.logs:
-            self.logs.close()
+        if self.writer:
+            self.writer.close()
+
+    def load(self, done: int, total: int) -> None:
+        if self.bar:
+            if self.task is None:
+                self.task = self.bar.add_task("data", total=total, logs="")
+            self.bar.update(self.task, completed=done, total=total)
 
     def step(self, epoch: int, step: int, steps: int, logs: dict[str, float]) -> None:
         if not self.bar:
@@ -59,21 +70,23 @@ class Watch:
         if not self.quiet:
             values = {name: value for name, value in row.items() if name != "epoch"}
             say(f"epoch {row['epoch']:g}: {_numbers(values)}")
-        if self.logs:
+        if self.open_writer:
+            self.writer = self.writer or self.open_writer()
             for name, value in row.items():
                 if name != "epoch":
-                    self.logs.add_scalar(name, value, int(row["epoch"]))
+                    self.writer.add_scalar(name, value, int(row["epoch"]))
 
 
 def _numbers(values: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.5g}" for name, value in values.items())
 
 
-def _tensorboard(folder: Path) -> Any:
+def _tensorboard(folder: Path) -> Callable[[], Any]:
+    """What makes its writer. Raises BackendError where it is not installed."""
     try:
         from tensorboard.summary import Writer
     except ImportError as error:
         raise BackendError(
             "--tensorboard: tensorboard is not installed; pip install 'convfilter[tensorboard]'"
         ) from error
-    return Writer(str(folder / "tensorboard"))
+    return lambda: Writer(str(folder / "tensorboard"))

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-Row = dict[str, float]
+from convfilter.train.data import Row
 
 Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
-# Data.sha256 of MNIST's 60,000 training pictures
+# Dataset.sha256 of MNIST's 60,000 training pictures
 MNIST = "91fd7a250495ac6742489b2a01919e8774cf195fed7282a7ecc63d849f99a9e1"
 DIGITS = [str(digit) for digit in range(10)]
 
@@ -21,7 +21,7 @@ def model_card(
     """Markdown from config.json, report.json and history; `pictures` are files of the folder to show."""
     sections = [
         _head(config, report),
-        _result(config, report, history),
+        _result(report),
         _classes(config["data"]["classes"], report),
         _data(config["data"]),
         _training(config["plan"], report, history),
@@ -63,12 +63,11 @@ def _head(config: dict[str, Any], report: dict[str, Any]) -> str:
     )
 
 
-def _result(config: dict[str, Any], report: dict[str, Any], history: Sequence[Row]) -> str:
+def _result(report: dict[str, Any]) -> str:
     lines = ["## Result"]
-    checked = [row for row in history if "val_accuracy" in row]
     if "test" in report:
         total = int(report["test"]["images"])
-        right = _right(report)
+        right = int(np.trace(np.asarray(report["confusion"])))
         low, high = wilson(right, total)
         lines.append(
             f"**Test accuracy {_percent(right / total)}** ({right:,} of {total:,} pictures right, "
@@ -81,8 +80,8 @@ def _result(config: dict[str, Any], report: dict[str, Any], history: Sequence[Ro
         )
     else:
         lines.append("There were no labelled test pictures, so nothing is known about unseen data.")
-    if checked:
-        best = max(checked, key=lambda row: row["val_accuracy"])
+    if "best" in report:
+        best = report["best"]
         lines.append(
             f"`best.keras` is from epoch {best['epoch']:.0f}, the best on the validation pictures "
             f"({_percent(best['val_accuracy'])}), which is optimistic, as it was chosen by them. "
@@ -91,13 +90,6 @@ def _result(config: dict[str, Any], report: dict[str, Any], history: Sequence[Ro
     else:
         lines.append("Nothing was kept for validation: `best.keras` is the last epoch's model.")
     return "\n\n".join(lines)
-
-
-def _right(report: dict[str, Any]) -> int:
-    """Right answers: the confusion matrix's diagonal, or else from the accuracy."""
-    if "confusion" in report:
-        return int(np.trace(np.asarray(report["confusion"])))
-    return round(float(report["test"]["accuracy"]) * int(report["test"]["images"]))
 
 
 def _classes(classes: Sequence[str], report: dict[str, Any]) -> str:

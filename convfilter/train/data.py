@@ -17,6 +17,8 @@ from convfilter.train.folders import find_pictures, read_pictures
 from convfilter.train.readers import is_idx_images, read_idx, read_npz
 from convfilter.train.source import MAX_LABEL, WANTED, Part, Progress, opened
 
+Row = dict[str, float]  # of a history: epoch, rate, loss, accuracy, val_loss, val_accuracy
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -30,7 +32,16 @@ class Dataset:
 
     def counts(self, classes: int) -> np.ndarray:
         """How many pictures each class has, (classes,)."""
-        return np.bincount(_labelled(self), minlength=classes)
+        return np.bincount(labels_of(self), minlength=classes)
+
+    @property
+    def sha256(self) -> str:
+        """Of shape, pixels and labels."""
+        digest = hashlib.sha256(repr(self.images.shape).encode())
+        digest.update(np.ascontiguousarray(self.images).data)
+        if self.labels is not None:
+            digest.update(np.ascontiguousarray(self.labels, "<i8").data)
+        return digest.hexdigest()
 
     def take(self, indices: np.ndarray) -> "Dataset":
         """These pictures, in this order."""
@@ -47,7 +58,6 @@ class Data:
     test: Dataset | None
     unlabelled: Dataset | None  # pictures to predict, as Kaggle's test.csv
     source: str  # path, or keras.datasets.NAME
-    sha256: str  # of the training pictures and labels; of what is there where there are none
 
 
 def load(
@@ -88,9 +98,7 @@ def load(
         raise DataError(
             f"{shown(source)}: pictures of different shapes: {said}; give files that belong together"
         )
-    return Data(
-        name, names, sets.get("train"), sets.get("test"), sets.get("unlabelled"), origin, _sha256(sets)
-    )
+    return Data(name, names, sets.get("train"), sets.get("test"), sets.get("unlabelled"), origin)
 
 
 def split(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset]:
@@ -100,7 +108,7 @@ def split(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Datase
     """
     if not 0 < fraction < 1:
         raise FilterError(f"a validation fraction of {fraction}; give a number between 0 and 1, as 0.1")
-    labels = _labelled(dataset)
+    labels = labels_of(dataset)
     present, counts = np.unique(labels, return_counts=True)
     if counts.min() < 2:
         lone = present[np.argmin(counts)]
@@ -121,7 +129,12 @@ def _shares(counts: np.ndarray, fraction: float) -> np.ndarray:
     return np.clip(shares, 1, counts - 1)
 
 
-def _labelled(dataset: Dataset) -> np.ndarray:
+def as_floats(images: np.ndarray) -> np.ndarray:
+    """uint8 as float32 in [0, 1]."""
+    return images.astype(np.float32) / np.float32(255)
+
+
+def labels_of(dataset: Dataset) -> np.ndarray:
     if dataset.labels is None:
         raise DataError("these pictures have no labels; use a labelled file")
     return dataset.labels
@@ -175,11 +188,11 @@ def _data_files(folder: Path) -> dict[str, Path]:
         ) from error
     kinds: dict[str, dict[str, list[str]]] = {
         "IDX": {
-            "train": [name for name in names if is_idx_images(name) and "train" in name.lower()],
-            "test": [name for name in names if is_idx_images(name) and re.search("t10k|test", name.lower())],
+            "train": [name for name in names if is_idx_images(name) and _says(name, "train")],
+            "test": [name for name in names if is_idx_images(name) and _says(name, "t10k|test")],
         },
         "CSV": {
-            part: [name for name in names if re.search(rf"{part}\.csv(\.gz)?$", name.lower())]
+            part: [name for name in names if re.search(r"\.csv(\.gz)?$", name.lower()) and _says(name, part)]
             for part in ("train", "test")
         },
         "npz": {"train": [name for name in names if name.lower().endswith(".npz")]},
@@ -190,13 +203,16 @@ def _data_files(folder: Path) -> dict[str, Path]:
     chosen: dict[str, Path] = {}
     for parts in found.values():
         for part, files in parts.items():
-            plain = [
-                name for name in files if f"{name.removesuffix('.gz')}" == name or name[:-3] not in files
-            ]
+            plain = [name for name in files if not name.endswith(".gz") or name[:-3] not in files]
             if len(plain) > 1:
                 raise DataError(f"{shown(folder)}: {' and '.join(plain)} in it; name the one to read")
             chosen.update((part, folder / name) for name in plain)
     return chosen
+
+
+def _says(name: str, word: str) -> bool:
+    """Whether a file's name has the word by itself: "latest" is no "test"."""
+    return re.search(rf"(?<![a-z])({word})(?![a-z])", name.lower()) is not None
 
 
 def _read_file(path: Path, progress: Progress | None) -> dict[str, Part]:
@@ -267,13 +283,3 @@ def _colored(images: np.ndarray, color: bool | None) -> np.ndarray:
     for i, image in enumerate(images):
         gray[i, ..., 0] = (image.astype(np.int64) @ (19595, 38470, 7471) + 0x8000) >> 16
     return gray
-
-
-def _sha256(sets: dict[str, Dataset]) -> str:
-    """Of shape, pixels and labels of the training part; of another where there is none."""
-    chosen = next(sets[part] for part in ("train", "test", "unlabelled") if part in sets)
-    digest = hashlib.sha256(repr(chosen.images.shape).encode())
-    digest.update(np.ascontiguousarray(chosen.images).data)
-    if chosen.labels is not None:
-        digest.update(np.ascontiguousarray(chosen.labels, "<i8").data)
-    return digest.hexdigest()

@@ -19,6 +19,7 @@ from convfilter.files import atomic_write
 from convfilter.jsonfile import MAX_BYTES
 from convfilter.kernel import MAX_WEIGHTS, parse_kernel
 from convfilter.picture import shown
+from convfilter.stages import spread
 from convfilter.train.layernames import named_layers
 from convfilter.train.models import file_hash
 from convfilter.words import ACTIVATIONS
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from convfilter.model import keras
 
 # Classes whose weights can be had as one kernel, and of those the ones with zeros between.
-_CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D", "TableConv2D")
+_CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D", "GroupedConv2D", "TableConv2D")
 _MAX_NAME = 100  # characters, as KernelFile has it
 
 
@@ -45,6 +46,8 @@ def extract(model: "keras.Model", layer_name: str, source: str) -> dict[str, Any
     """
     layer = find_layer(model, layer_name)
     weights = _weights(layer, layer_name)
+    if _written_out(layer):
+        weights = spread(weights, _dilation(layer))
     bias = _bias(layer, weights.shape[3])
     _check_finite(layer_name, weights, bias)
     activation, left_out = _activation(layer)
@@ -130,8 +133,25 @@ def settings(layer: Any) -> dict[str, Any]:
         "values": "unit",
         "pad": getattr(layer, "padding", "valid"),
         "strides": tuple(getattr(layer, "strides", (1, 1))),
-        "dilation": tuple(getattr(layer, "dilation_rate", (1, 1))),
+        "dilation": (1, 1) if _written_out(layer) else _dilation(layer),
     }
+
+
+def _dilation(layer: Any) -> tuple[int, int]:
+    return tuple(getattr(layer, "dilation_rate", (1, 1)))
+
+
+def _first_padding(layer: Any) -> list[int]:
+    """Rows above and columns left of the picture that Keras' "same" adds: the smaller half."""
+    return [
+        (side - 1) * rate // 2 for side, rate in zip(layer.kernel.shape[:2], _dilation(layer), strict=True)
+    ]
+
+
+def _written_out(layer: Any) -> bool:
+    """Whether a dilated kernel is written with its zeros: an even one whose middle, for "same", is on one."""
+    padding = zip(_first_padding(layer), _dilation(layer), strict=True)
+    return getattr(layer, "padding", "valid") == "same" and any(first % rate for first, rate in padding)
 
 
 def find_layer(model: "keras.Model", name: str) -> Any:
@@ -212,10 +232,10 @@ def _activation(layer: Any) -> tuple[str, str]:
 
 def _anchor(layer: Any) -> list[int] | None:
     """Keras' "same" puts the smaller half of an even kernel's padding first; None for the usual middle."""
-    size = [int(side) for side in layer.kernel.shape[:2]]
-    if settings(layer)["pad"] != "same" or all(side % 2 for side in size):
+    if settings(layer)["pad"] != "same" or all(side % 2 for side in layer.kernel.shape[:2]):
         return None
-    return [(side - 1) // 2 for side in size]
+    rates = (1, 1) if _written_out(layer) else _dilation(layer)
+    return [first // rate for first, rate in zip(_first_padding(layer), rates, strict=True)]
 
 
 def _describe(layer: Any, name: str, model: str, shape: Sequence[int], left_out: str) -> str:

@@ -4,8 +4,9 @@ The same network is also trained from scratch on the same pictures with the same
 says what the old weights were worth.
 """
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import numpy as np
 
 from convfilter.errors import DataError, FilterError
 from convfilter.model import keras
-from convfilter.train.data import Data, Dataset
-from convfilter.train.loop import Plan, Row, Watcher, evaluate, train
+from convfilter.train.data import Data, Dataset, Row
+from convfilter.train.loop import Plan, Watcher, evaluate, train
+from convfilter.train.run import CONFIG, describe_data, environment, write_json
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def fresh_copy(model: Any, classes: int, keep_head: bool = False) -> Any:
         raise FilterError(f"the head tells {head.units} classes, the data has {classes}; don't keep it")
 
     def copy(layer: Any) -> Any:
-        config = layer.get_config()
+        config = layer.get_config() | {"trainable": True}
         if layer is head and not keep_head:
             config.update(units=classes, name=f"{head.name}_new")
         return type(layer).from_config(config)
@@ -77,15 +79,6 @@ def reuse(model: Any, trained: Any) -> list[str]:
     return reused
 
 
-def freeze(model: Any, names: Sequence[str]) -> None:
-    """Make layers untrainable. Raises FilterError for a name the model has not."""
-    known = [layer.name for layer in model.layers if layer.weights]
-    for name in names:
-        if name not in known:
-            raise FilterError(f'no layer "{name}" with weights; the model has {", ".join(known)}')
-        model.get_layer(name).trainable = False
-
-
 def few(dataset: Dataset, each: int | None, seed: int) -> Dataset:
     """At most `each` pictures a class, drawn by `seed`. Raises DataError where a class has none."""
     if each is None:
@@ -99,37 +92,61 @@ def few(dataset: Dataset, each: int | None, seed: int) -> Dataset:
     return dataset.take(np.concatenate(chosen))
 
 
+@dataclass(frozen=True)
+class Tuning:
+    """How a network is fine-tuned, besides the plan. frozen: layers that stay as they are. each: pictures a
+    class; None takes all. keep_head: whether the last layer keeps its weights too."""
+
+    rate_new: float
+    rate_reused: float
+    frozen: tuple[str, ...] = ()
+    each: int | None = None
+    keep_head: bool = False
+
+
 def finetune(
-    trained: Any,
-    data: Data,
-    plan: Plan,
-    folder: Path,
-    watcher: Watcher,
-    *,
-    rate_new: float,
-    rate_reused: float,
-    frozen: Sequence[str] = (),
-    each: int | None = None,
-    keep_head: bool = False,
+    trained: Any, data: Data, plan: Plan, tuning: Tuning, folder: Path, watcher: Watcher, model_hash: str = ""
 ) -> dict[str, Any]:
     """Train fine-tuned and from scratch; the report. The models lie in folder/finetuned and folder/scratch.
 
-    Raises DataError without labelled training and test pictures, FilterError for a network that can't be
-    fine-tuned.
+    A run that was cut off goes on when all is given as before; model_hash: of the trained network's file.
+    Raises DataError without labelled training and test pictures, or where `folder` holds another run,
+    FilterError for a network that can't be fine-tuned.
     """
     if data.train is None or data.test is None or data.train.labels is None or data.test.labels is None:
         raise DataError(f"{data.source}: fine-tuning needs labelled pictures for training and for the test")
-    chosen = few(data.train, each, plan.seed)
+    chosen = few(data.train, tuning.each, plan.seed)
+    reusable = reuse(fresh_copy(trained, len(data.classes), tuning.keep_head), trained)
+    for name in tuning.frozen:
+        if name not in reusable:
+            raise FilterError(f'no layer "{name}" whose weights are kept; kept are {", ".join(reusable)}')
+    _claim(folder, {"plan": asdict(plan), "tuning": asdict(tuning), "model": model_hash,
+                    "data": describe_data(data, data.source), "environment": environment()})  # fmt: skip
     report: dict[str, Any] = {"images": len(chosen.images), "seed": plan.seed}
     for name in ("scratch", "finetuned"):
         keras.utils.set_random_seed(plan.seed)
-        model = fresh_copy(trained, len(data.classes), keep_head)
+        model = fresh_copy(trained, len(data.classes), tuning.keep_head)
         reused = reuse(model, trained) if name == "finetuned" else []
-        if reused:
-            freeze(model, frozen)
-        recipe = Rates(rate_new, rate_reused, frozenset(reused))
+        for kept in tuning.frozen if reused else ():
+            model.get_layer(kept).trainable = False
+        recipe = Rates(tuning.rate_new, tuning.rate_reused, frozenset(reused))
         (folder / name).mkdir(parents=True, exist_ok=True)
         train(model, recipe, plan, chosen, None, folder / name, watcher)
         report[name] = {**evaluate(model, data.test), "reused": reused}
     report["gain"] = report["finetuned"]["accuracy"] - report["scratch"]["accuracy"]
     return report
+
+
+def _claim(folder: Path, config: dict[str, Any]) -> None:
+    """Keep `config` in the folder. DataError where it holds another's."""
+    path, text = folder / CONFIG, json.loads(json.dumps(config))
+    if path.exists():
+        try:
+            same = json.loads(path.read_text()) == text
+        except (OSError, ValueError):
+            same = False
+        if not same:
+            raise DataError(f"{folder}: holds another run; give another --out")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(path, config)

@@ -6,6 +6,8 @@ seed, epoch number and history. So a run that was killed anywhere and resumed en
 
 import csv
 import json
+import time
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -18,14 +20,14 @@ from convfilter.errors import DataError
 from convfilter.files import atomic_write
 from convfilter.model import keras
 from convfilter.signals import held
-from convfilter.train.data import Dataset
+from convfilter.train.data import Dataset, Row, as_floats
 from convfilter.train.settings import own_settings
-
-Row = dict[str, float]  # epoch, rate, loss, accuracy, val_loss, val_accuracy
 
 
 class Watcher(Protocol):
-    """Told how far the training is."""
+    """Told how far loading and training are."""
+
+    def load(self, done: int, total: int) -> None: ...
 
     def step(self, epoch: int, step: int, steps: int, logs: Row) -> None: ...
 
@@ -63,7 +65,8 @@ def train(
     """
     recipe.compile(model)
     model.optimizer.build(model.trainable_variables)
-    history = _restore(model, folder / "checkpoint.npz")
+    history, spent = _restore(model, folder / "checkpoint.npz")
+    begun = time.perf_counter() - spent
     labels = keras.utils.to_categorical(training.labels, model.output_shape[-1])
     for epoch in range(len(history), plan.epochs):
         logs = _epoch(model, recipe, plan, training.images, labels, epoch, history, watcher)
@@ -75,7 +78,7 @@ def train(
             save_model(model, folder / "best.keras")
         save_model(model, folder / "last.keras")
         _write_history(history, folder / "history.csv")
-        _checkpoint(model, history, folder / "checkpoint.npz")
+        _checkpoint(model, history, time.perf_counter() - begun, folder / "checkpoint.npz")
         watcher.epoch(row)
     return history
 
@@ -100,7 +103,7 @@ def _epoch(
         now = recipe.rate(epoch + step / len(starts), plan.epochs, history)
         if now is not None:
             model.optimizer.learning_rate = now
-        x = recipe.batch(images[chosen].astype(np.float32) / np.float32(255), rng)
+        x = recipe.batch(as_floats(images[chosen]), rng)
         with held():
             logs = model.train_on_batch(x, labels[chosen], return_dict=True)  # of this batch alone
         sums = {name: sums.get(name, 0.0) + float(value) * len(chosen) for name, value in logs.items()}
@@ -113,8 +116,7 @@ def _epoch(
 def predict(model: Any, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
     """Probabilities (n, classes) for uint8 images (n, H, W, C)."""
     batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
-    scaled = (batch.astype(np.float32) / np.float32(255) for batch in batches)
-    return np.concatenate([np.asarray(model.predict_on_batch(batch)) for batch in scaled])
+    return np.concatenate([np.asarray(model.predict_on_batch(as_floats(batch))) for batch in batches])
 
 
 def evaluate(model: Any, dataset: Dataset) -> Row:
@@ -136,24 +138,38 @@ def _variables(model: Any) -> list[Any]:
     return [*model.variables, *model.optimizer.variables]
 
 
-def _checkpoint(model: Any, history: Sequence[Row], path: Path) -> None:
+def seconds_trained(folder: Path) -> float:
+    """How long the epochs of a run took, all of its sessions together."""
+    return float(_read_checkpoint(folder / "checkpoint.npz")["seconds"])
+
+
+def _checkpoint(model: Any, history: Sequence[Row], seconds: float, path: Path) -> None:
     arrays: dict[str, Any] = {f"v{number}": np.asarray(v) for number, v in enumerate(_variables(model))}
     with atomic_write(path) as file:
-        np.savez(file, history=np.array(json.dumps(history)), **arrays)
+        np.savez(file, history=np.array(json.dumps(history)), seconds=np.array(seconds), **arrays)
 
 
-def _restore(model: Any, path: Path) -> list[Row]:
-    """Put the checkpoint's values into the model and its optimiser; its history. [] where there is none."""
+def _restore(model: Any, path: Path) -> tuple[list[Row], float]:
+    """Put the checkpoint's values into the model and its optimiser; its history and seconds."""
     if not path.exists():
-        return []
-    with np.load(path, allow_pickle=False) as saved:
-        variables = _variables(model)
-        if len(saved.files) != len(variables) + 1:
-            raise DataError(f"{path}: made for another network; start a new run folder")
-        for number, variable in enumerate(variables):
-            variable.assign(saved[f"v{number}"])
-        history: list[Row] = json.loads(str(saved["history"]))
-        return history
+        return [], 0.0
+    saved, variables = _read_checkpoint(path), _variables(model)
+    values = [saved.get(f"v{number}") for number in range(len(variables))]
+    shapes = [None if value is None else value.shape for value in values]
+    if len(saved) != len(variables) + 2 or shapes != [tuple(variable.shape) for variable in variables]:
+        raise DataError(f"{path}: made for another network; start a new run folder")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    history: list[Row] = json.loads(str(saved["history"]))
+    return history, float(saved["seconds"])
+
+
+def _read_checkpoint(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+            return {name: saved[name] for name in saved.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: damaged ({error}); delete it to begin again, or start a new run") from error
 
 
 def save_model(model: Any, path: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from convfilter.errors import DataError
 from convfilter.image import read
+from convfilter.picture import Picture
 from convfilter.train.digits import find_digits
 from convfilter.train.loop import predict
 
@@ -19,7 +20,7 @@ def read_photo(model: Any, path: Path) -> list[dict[str, Any]]:
     """
     if tuple(model.input_shape[1:]) != (28, 28, 1):
         raise DataError(f"the model takes pictures of {model.input_shape[1:]}, photos become (28, 28, 1)")
-    found = find_digits(read(path).pixels)
+    found = find_digits(_on_white(read(path)))
     probabilities = predict(model, np.stack([digit.image for digit in found])[..., None])
     return [
         {
@@ -30,3 +31,13 @@ def read_photo(model: Any, path: Path) -> list[dict[str, Any]]:
         }
         for digit, row in zip(found, probabilities, strict=True)
     ]
+
+
+def _on_white(picture: Picture) -> np.ndarray:
+    """The pixels as they show on white paper."""
+    if picture.alpha is None:
+        return picture.pixels
+    share = picture.alpha / np.float32(picture.full_scale)
+    share = share if picture.pixels.ndim == 2 else share[..., None]
+    seen = picture.pixels * share + picture.full_scale * (1 - share)
+    return seen.astype(picture.pixels.dtype)

@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import platform
-import time
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -19,14 +18,17 @@ from convfilter.errors import DataError
 from convfilter.files import atomic_write
 from convfilter.train.architectures import build, check_name
 from convfilter.train.card import model_card
-from convfilter.train.data import Data, Dataset, load, split
-from convfilter.train.loop import Plan, Row, Watcher, predict, scores, train
+from convfilter.train.data import Data, Dataset, Row, load, split
+from convfilter.train.download import NAMED
+from convfilter.train.loop import Plan, Watcher, predict, scores, seconds_trained, train
 from convfilter.train.pictures import write_all
 from convfilter.train.pictures.figures import require_matplotlib
 from convfilter.train.recipes import load_recipe
 from convfilter.train.weights import save_npz
 
 CONFIG = "config.json"
+# Variables that change the order in which TensorFlow or its kernels add up.
+_DECIDING = ("TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def new_plan(recipe: str, seed: int, **given: Any) -> Plan:
 
 def new_folder(name: str) -> Path:
     """runs/NAME-date-time, with a number where that exists."""
-    stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    stem = f"{Path(name).name}-{datetime.now():%Y%m%d-%H%M%S}"
     tries = (Path("runs") / (stem + suffix) for suffix in ("", *(f"-{n}" for n in range(2, 100))))
     return next(path for path in tries if not path.exists())
 
@@ -65,7 +67,7 @@ def start(source: str, plan: Plan, folder: Path, watcher: Watcher) -> Result:
     """Train anew in `folder`. Raises DataError where the folder already holds a run."""
     if (folder / CONFIG).exists():
         raise DataError(f"{folder}: already holds a run; use --resume {folder}, or another --out")
-    data = load(source, limit=plan.limit, classes=plan.classes)
+    data = load(source, limit=plan.limit, classes=plan.classes, progress=watcher.load)
     require_matplotlib()
     folder.mkdir(parents=True, exist_ok=True)
     config = {"plan": asdict(plan), "data": describe_data(data, source), "environment": environment()}
@@ -77,17 +79,19 @@ def resume(folder: Path, watcher: Watcher, source: str | None = None) -> Result:
     """Go on where `folder`'s run stopped; `source` if its data has moved. Raises DataError."""
     try:
         config = json.loads((folder / CONFIG).read_text())
-        plan = Plan(**config["plan"])
+        plan, held, then = Plan(**config["plan"]), dict(config["data"]), dict(config["environment"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(f"{folder}: holds no run to resume ({error}); give a run folder") from error
-    data = load(source or config["data"]["source"], limit=plan.limit, classes=plan.classes)
-    if data.sha256 != config["data"]["sha256"]:
+    source = source or held["source"]
+    data = load(source, limit=plan.limit, classes=plan.classes, progress=watcher.load)
+    found = describe_data(data, source)
+    if any(found.get(part) != held.get(part) for part in ("sha256", "test_sha256", "classes")):
         raise DataError(f"{folder}: the data is not what the run started with; give the same with --data")
-    now, then = environment(), config["environment"]
-    for key in ("cores", "onednn", "backend"):
-        if now[key] != then[key]:
+    now = environment()
+    for key in {**then, **now}:
+        if now.get(key) != then.get(key):
             raise DataError(
-                f"{folder}: the run started with {key} {then[key]}, here it is {now[key]}; "
+                f"{folder}: the run started with {key} {then.get(key)}, here it is {now.get(key)}; "
                 "the weights would not be the same. Set it back, or start a new run"
             )
     return _run(data, plan, folder, watcher, config)
@@ -102,11 +106,10 @@ def _run(data: Data, plan: Plan, folder: Path, watcher: Watcher, config: dict[st
     training, validation = parts(data.train, plan)
     keras.utils.set_random_seed(plan.seed)
     model = build(plan.architecture, training.images.shape[1:], len(data.classes))
-    begun = time.perf_counter()
     history = train(model, recipe, plan, training, validation, folder, watcher)
     best = keras.saving.load_model(folder / "best.keras", compile=False)
     save_npz(best, plan.architecture, folder / "best.npz")
-    report = judge(best, data, plan, history, model.count_params(), time.perf_counter() - begun)
+    report = judge(best, data, plan, history, model.count_params(), seconds_trained(folder))
     write_json(folder / "report.json", report)
     pictures = write_all(folder, data, best, recipe, history, report, plan.seed)
     card = model_card(config, report, history, [path.name for path in pictures])
@@ -166,19 +169,22 @@ def describe_data(data: Data, source: str) -> dict[str, Any]:
         for part in ("train", "test", "unlabelled")
         if (found := getattr(data, part)) is not None
     }
-    path = Path(source)
-    where = str(path.resolve()) if path.exists() else source
+    hashes = {
+        key: part.sha256
+        for key, part in (("sha256", data.train), ("test_sha256", data.test))
+        if part is not None
+    }
     return {
         "name": data.name,
-        "source": where,
-        "sha256": data.sha256,
+        "source": source if source in NAMED else str(Path(source).resolve()),
+        **hashes,
         "classes": list(data.classes),
         **counts,
     }
 
 
 def environment() -> dict[str, Any]:
-    """What the bits of the weights depend on besides plan and data."""
+    """What the bits of the weights depend on besides plan and data, as far as it can be told."""
     from convfilter.model import keras
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -192,7 +198,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": platform.machine(),
         "cores": cores,
-        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+        **{name: os.environ[name] for name in _DECIDING if name in os.environ},
     }
 
 
@@ -206,10 +212,8 @@ def _write_text(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
-def check_fit(model: Any, dataset: Dataset, classes: int, path: Path) -> None:
-    """DataError where the model's pictures or classes are not those of the data."""
+def check_fit(model: Any, dataset: Dataset, path: Path) -> None:
+    """DataError where the model's pictures are not those of the data."""
     wanted, given = model.input_shape[1:], dataset.images.shape[1:]
-    if any(want not in (None, have) for want, have in zip(wanted, given, strict=True)):
-        raise DataError(f"{path}: takes pictures of {wanted}, the data has {given}; give data of that shape")
-    if model.output_shape[-1] != classes:
-        raise DataError(f"{path}: tells {model.output_shape[-1]} classes, the data has {classes}")
+    if len(wanted) != 3 or any(want not in (None, have) for want, have in zip(wanted, given, strict=True)):
+        raise DataError(f"{path}: takes inputs of {wanted}, the data has {given}; give data of that shape")

@@ -1,7 +1,7 @@
 """The network of the recipe `best`: convolutions only as far as they pay, batch normalisation, dropout.
 
 In the manner of the plain stacks that lead MNIST's tables (C. Deotte's networks on Kaggle, 2018): strided
-5×5 convolutions instead of pooling. 1.5 million parameters at most.
+3×3 convolutions instead of pooling. 1.5 million parameters at most.
 """
 
 from convfilter.model import keras, layers

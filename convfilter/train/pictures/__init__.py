@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from convfilter.errors import DataError
-from convfilter.train.data import Data
-from convfilter.train.pictures.curves import Row, draw_learning_curves
+from convfilter.train.data import Data, Row
+from convfilter.train.pictures.curves import draw_learning_curves
 from convfilter.train.pictures.data import draw_augmented, draw_label_counts, draw_sample_digits
 from convfilter.train.pictures.errors import draw_confusion_matrix, draw_worst_errors
 from convfilter.train.pictures.figures import require_matplotlib, save

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convfilter.errors import DataError
+from convfilter.train.data import Row
 from convfilter.train.pictures.figures import (
     BLUE,
     GREEN,
@@ -23,8 +24,6 @@ from convfilter.train.pictures.figures import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Row = dict[str, float]
 
 
 def draw_learning_curves(history: Sequence[Row]) -> "Figure":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convfilter.train.data import Data, Dataset
+from convfilter.train.data import Data, Dataset, as_floats, labels_of
 from convfilter.train.pictures.figures import (
     BLUE,
     CELL,
@@ -15,9 +15,7 @@ from convfilter.train.pictures.figures import (
     PURPLE,
     SMALL,
     TEXT,
-    as_floats,
     integers,
-    labels_of,
     mosaic,
     name_ticks,
     new_figure,

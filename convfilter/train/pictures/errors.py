@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convfilter.train.data import Dataset
+from convfilter.train.data import Dataset, as_floats, labels_of
 from convfilter.train.pictures.figures import (
     DIAGONAL,
     EMPTY,
@@ -15,10 +15,8 @@ from convfilter.train.pictures.figures import (
     SMALL,
     TEXT,
     TITLE,
-    as_floats,
     colour_bar,
     displayed,
-    labels_of,
     name_ticks,
     new_figure,
     percent,

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convfilter.errors import ConvfilterError, DataError
+from convfilter.errors import ConvfilterError
 from convfilter.files import atomic_write
-from convfilter.train.data import Dataset
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -132,14 +131,3 @@ def no_maths(text: str) -> str:
 
 def percent(share: float, digits: int) -> str:
     return f"{share * 100:.{digits}f} %"
-
-
-def as_floats(images: np.ndarray) -> np.ndarray:
-    """uint8 as float32 in [0, 1]."""
-    return images.astype(np.float32) / np.float32(255)
-
-
-def labels_of(dataset: Dataset) -> np.ndarray:
-    if dataset.labels is None:
-        raise DataError("these pictures have no labels; use a labelled file")
-    return dataset.labels

@@ -1,12 +1,12 @@
 """The picture of what a model's first convolution has learned."""
 
 import math
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convfilter.errors import FilterError
+from convfilter.train.layernames import named_layers
 from convfilter.train.pictures.figures import (
     colour_bar,
     mosaic,
@@ -26,13 +26,9 @@ def first_conv(model: Any) -> Any | None:
     """The model's first Conv2D layer, be it in a model within; None where it has none."""
     from convfilter.model import keras
 
-    return next((layer for layer in _layers(model) if isinstance(layer, keras.layers.Conv2D)), None)
-
-
-def _layers(model: Any) -> Iterator[Any]:
-    for layer in getattr(model, "layers", ()):
-        yield layer
-        yield from _layers(layer)
+    return next(
+        (layer for layer in named_layers(model).values() if isinstance(layer, keras.layers.Conv2D)), None
+    )
 
 
 def draw_first_kernels(model: Any) -> "Figure":

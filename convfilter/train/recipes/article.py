@@ -35,11 +35,13 @@ def batch(images: np.ndarray, rng: np.random.Generator) -> Any:
 
 
 def rate(epoch: float, epochs: int, history: Sequence[dict[str, float]]) -> float:
-    """Halved whenever PATIENCE epochs have passed without a better validation accuracy."""
+    """Halved whenever PATIENCE epochs have passed without a better validation accuracy; without
+    validation, accuracy."""
     now, best, waited = RATE, -1.0, 0
     for row in history:
-        if row["val_accuracy"] > best + 1e-4:
-            best, waited = row["val_accuracy"], 0
+        accuracy = row.get("val_accuracy", row["accuracy"])
+        if accuracy > best + 1e-4:
+            best, waited = accuracy, 0
         else:
             waited += 1
         if waited >= PATIENCE:

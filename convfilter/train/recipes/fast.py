@@ -1,6 +1,6 @@
 """99 % on the test set as soon as possible on two cores: a small network, one cycle of the rate.
 
-Constants chosen on a validation tenth of MNIST's training pictures; see the README beside this folder.
+Constants chosen on a validation tenth of MNIST's training pictures.
 """
 
 from collections.abc import Sequence
