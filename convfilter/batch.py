@@ -104,16 +104,17 @@ def _one(job: Job, pipeline: Pipeline, look: Look, output: Output, engine: Engin
         targets = job.targets(pipeline.out_channels)
         if not output.clobber and all(os.path.exists(target) for target in targets):
             return Done(job.source, tuple(targets), "skipped")
-        key = output.manifest.key(job.source, targets) if output.manifest else ""
-        if output.manifest and output.resume and output.manifest.has(key, targets):
+        manifest = output.manifest if job.source != STREAM else None
+        key = manifest.key(job.source, targets) if manifest else ""
+        if manifest and output.resume and manifest.has(key, targets):
             return Done(job.source, tuple(targets), "skipped")
         with _opened(job.source, pipeline, look, output) as source:
             with _about(job.source):
                 dtype = choose_dtype(job.format, source, look.range or pipeline.range)
                 result = filter_rows(pipeline, source, look, dtype, engine)
             pages = _finish(result, targets, job, output, watch)
-        if output.manifest:
-            output.manifest.add(key)
+        if manifest:
+            manifest.add(key)
     except BackendError:  # no picture will fare better
         raise
     except ConvfilterError as error:
@@ -134,8 +135,10 @@ def _opened(source: str, pipeline: Pipeline, look: Look, output: Output) -> Iter
     from convfilter.image_rows import open_rows
 
     with open_rows(Path(source), shown(source), output.max_pixels) as rows:
-        large = rows is not None and (output.tile or rows.shape[0] * rows.shape[1] > LARGE)
-        yield rows if rows is not None and large else ArrayRows(_read(source, pipeline, look, output))
+        if rows and (output.tile or rows.sparse or rows.shape[0] * rows.shape[1] > LARGE):
+            yield rows
+        else:
+            yield ArrayRows(_read(source, pipeline, look, output))
 
 
 def _finish(
@@ -144,7 +147,7 @@ def _finish(
     """Compute and write a picture: a large TIFF strip by strip. Its pages, where they are to be kept."""
     large = output.tile or result.size[0] * result.size[1] > LARGE
     if job.format is FORMATS["tiff"] and large and targets != [STREAM]:
-        _write_strips(result, targets[0], output, watch)
+        _write_strips(result, targets[0], job, output, watch)
         return ()
     with _about(job.source):
         pages = collect(result, output.tile)
@@ -152,7 +155,7 @@ def _finish(
     return tuple(pages) if output.keep else ()
 
 
-def _write_strips(result: Filtered, target: str, output: Output, watch: Watch) -> None:
+def _write_strips(result: Filtered, target: str, job: Job, output: Output, watch: Watch) -> None:
     """A TIFF in constant memory."""
     from convfilter.image_rows_write import TiffRows
 
@@ -160,7 +163,7 @@ def _write_strips(result: Filtered, target: str, output: Output, watch: Watch) -
         return strip, result.rows(*strip)
 
     make_folder(Path(target).parent)
-    with atomic_write(Path(target)) as file:
+    with atomic_write(Path(target)) as file, _about(job.source):
         writer = TiffRows(
             file, result.size, result.channels, result.dtype, result.has_alpha, result.metadata, result.pages
         )

@@ -5,10 +5,11 @@
 
 A file is a line that names the format, a checksum, the text it belongs to, and the content. What is
 damaged, foreign or of another version is as good as absent; a folder that can't be written costs speed, no
-result.
+result. The checksum is against accidents: who may write in the folder is trusted as the program itself is.
 """
 
 import json
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +46,9 @@ def load(structure: str, versions: Sequence[str]) -> Entry | None:
     if content is None:
         return None
     places, _, model = content.partition(b"\n")
-    return Entry(tuple(json.loads(places)), model)
+    found = _json(places)
+    good = isinstance(found, list) and all(type(at) is int and 0 <= at < len(model) for at in found)
+    return Entry(tuple(found), model) if good else None
 
 
 def save(structure: str, versions: Sequence[str], entry: Entry) -> bool:
@@ -57,8 +60,8 @@ def save(structure: str, versions: Sequence[str], entry: Entry) -> bool:
 def recall(skeleton: str) -> dict[str, Any] | None:
     """The fields of a kernel file of which this is the skeleton; None where it is not known to be good."""
     content = _read(KERNELS, _about(skeleton, [__version__]))
-    fields: dict[str, Any] | None = None if content is None else json.loads(content)
-    return fields
+    fields = None if content is None else _json(content)
+    return fields if isinstance(fields, dict) else None
 
 
 def remember(skeleton: str, fields: dict[str, Any]) -> bool:
@@ -67,11 +70,11 @@ def remember(skeleton: str, fields: dict[str, Any]) -> bool:
 
 
 def entries() -> list[Path]:
-    """The files kept."""
+    """The files kept: by their names, in folders that are no links to others."""
     try:
-        return sorted(
-            path for kind in (COMPILED, KERNELS) for path in (folder() / kind).glob("????????????????")
-        )
+        folders = [folder() / kind for kind in (COMPILED, KERNELS)]
+        found = [path for each in folders if not each.is_symlink() for path in each.glob("*")]
+        return sorted(path for path in found if re.fullmatch("[0-9a-f]{16}", path.name) and not path.is_dir())
     except OSError:
         return []
 
@@ -79,11 +82,10 @@ def entries() -> list[Path]:
 def described(path: Path) -> str:
     """What a file of the cache is for; "damaged" where it is not whole."""
     try:
-        checksum, _, rest = path.read_bytes().removeprefix(FORMAT).partition(b"\n")
-        about = json.loads(rest.partition(b"\n")[0]) if checksum == _checksum(rest) else None
-    except (OSError, ValueError):
+        about = _json(_whole(path).partition(b"\n")[0])
+    except OSError:
         about = None
-    return "damaged" if about is None else str(about[0])
+    return str(about[0]) if isinstance(about, list) and about else "damaged"
 
 
 def clear() -> int:
@@ -108,18 +110,36 @@ def _path(kind: str, about: bytes) -> Path:
 
 def _read(kind: str, about: bytes) -> bytes | None:
     try:
-        with _path(kind, about).open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        rest = _whole(_path(kind, about))
     except OSError:
         return None
+    return rest[len(about) + 1 :] if rest.startswith(about + b"\n") else None
+
+
+def _whole(path: Path) -> bytes:
+    """What follows a file's checksum; b"" where it is not this program's, too large or damaged."""
+    if not path.is_file():  # a pipe would wait
+        return b""
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
     checksum, _, rest = data.removeprefix(FORMAT).partition(b"\n")
-    whole = data.startswith(FORMAT) and checksum == _checksum(rest)
-    return rest[len(about) + 1 :] if whole and rest.startswith(about + b"\n") else None
+    good = data.startswith(FORMAT) and len(data) <= MAX_BYTES and checksum == _checksum(rest)
+    return rest if good else b""
+
+
+def _json(data: bytes) -> Any:
+    """The value; None for what is no JSON."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _write(kind: str, about: bytes, content: bytes) -> bool:
     path, rest = _path(kind, about), about + b"\n" + content
     try:
+        if path.exists() and not path.is_file():  # a pipe would wait
+            return False
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as file:
             file.write(FORMAT + _checksum(rest) + b"\n" + rest)

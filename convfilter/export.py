@@ -32,13 +32,13 @@ from convfilter.picture import shown
 from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Layer, Pipeline, Pool, channels
 from convfilter.runtime import configured_backend, quiet
 from convfilter.signals import held
+from convfilter.stages import EXACT
 
 FULL_SCALES = (255.0, 65535.0, 1.0)
 TOLERANCE = 1e-4  # of full scale, or of the largest result where that is more
 
 # Pictures, rows and columns of the batches to compare; more rows and columns where the filter needs them.
 _BATCHES = ((1, 5, 7), (1, 17, 23), (2, 31, 13), (1, 12, 30), (1, 14, 33), (1, 19, 20))
-_MOST_WHOLE = 2**24  # float32 holds every whole number below
 _WHOLE_ACTIVATIONS = ("linear", "relu", "abs")
 _WHOLE_COMBINES = ("sum", "max", "absmax")
 
@@ -243,7 +243,7 @@ def _all_whole(pipeline: Pipeline, full: float) -> bool:
             largest = float(sums.max())
         elif isinstance(layer, Combine) and layer.how == "sum":
             largest *= count
-        if largest >= _MOST_WHOLE:
+        if largest >= EXACT:
             return False
     return True
 
@@ -264,7 +264,7 @@ def _keeps_whole(layer: Layer, scale: float) -> bool:
 
 
 def _replace(contents: dict[Path, bytes]) -> None:
-    """Write all the files or none. They take their places in this order, once all are on the disk."""
+    """Write the files, each whole or not at all, one after the other in this order."""
     with ExitStack() as stack:
         for target, content in reversed(contents.items()):
             stack.enter_context(atomic_write(target)).write(content)

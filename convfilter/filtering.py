@@ -183,7 +183,8 @@ def strips(result: Filtered, rows: int | None = None) -> Iterator[tuple[int, int
 def collect(result: Filtered, tile: int | None = None) -> list[Picture]:
     """All of it in memory, computed by strips of `tile` rows. Raises PictureError, before any memory is asked
     for, where there is not enough."""
-    pages = [_empty(result) for _ in range(result.pages)] if _fits(result) else []
+    _check_memory(result)
+    pages = [_empty(result) for _ in range(result.pages)]
 
     def work(strip: tuple[int, int]) -> None:
         for page, (pixels, alpha) in zip(pages, result.rows(*strip), strict=True):
@@ -219,8 +220,8 @@ def _empty(result: Filtered) -> Picture:
     return Picture(np.empty(shape, result.dtype), alpha, result.metadata)
 
 
-def _fits(result: Filtered) -> bool:
-    """Whether the results fit the memory at hand: True, or PictureError."""
+def _check_memory(result: Filtered) -> None:
+    """PictureError where the results don't fit the memory at hand."""
     values = result.size[0] * result.size[1] * result.pages * (result.channels + result.has_alpha)
     needed, have = values * result.dtype.itemsize, available_memory()
     if have is not None and needed > SHARE * have:
@@ -228,7 +229,6 @@ def _fits(result: Filtered) -> bool:
             f"{result.pages} × {result.size[0]}×{result.size[1]} pixels need about {needed / 1e9:.1f} GB, "
             f"{have / 1e9:.1f} GB are free; use a smaller picture, fewer filters or less padding"
         )
-    return True
 
 
 def _default_range(pipeline: Pipeline, source: RowSource, look: Look, dtype: np.dtype) -> str:

@@ -22,7 +22,7 @@ from convfilter.image import _exif, _pillow_unbound, _profile, _tiff_dpi
 from convfilter.image_deep import RESOLUTION_UNIT, X_RESOLUTION, Y_RESOLUTION
 from convfilter.image_source import HEAD, check_extension, opened, reason, sniffed
 from convfilter.image_write import icc_fits
-from convfilter.picture import DEFAULT_MAX_PIXELS, Metadata, RowSource, check_size, full_scale
+from convfilter.picture import DEFAULT_MAX_PIXELS, Metadata, check_size, full_scale
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
@@ -33,6 +33,7 @@ _PACKINGS = ((_UNPACKED, 1), (8, 1), (8, 2), (32946, 1), (32946, 2))  # deflate,
 _STRAIGHT = 2  # extra sample: alpha that colours aren't multiplied with
 _ORIENTATION, _XMP = 274, 700
 _TILE_SIDE = 4096  # pixels; a tile is no longer, unless the picture is
+_WASTE, _SMALL = 16, 2**26  # how many times a picture's pixels its tiles may hold, and pixels that are few
 _TILE_ROW = 2**29  # bytes of packed tiles side by side that are decoded at once
 _THREADS = min(4, os.cpu_count() or 1)
 
@@ -40,7 +41,7 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its erro
 
 
 @contextlib.contextmanager
-def open_rows(path: Path, label: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[RowSource | None]:
+def open_rows(path: Path, label: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator["TiffSource | None"]:
     """The first page of a TIFF or BigTIFF, open to be read in bands; None for what image.read should read.
 
     Read in bands: gray and RGB of uint8, uint16 and float32, with straight alpha or none, unpacked or
@@ -138,6 +139,12 @@ def _tile_shape(page: "TiffPage", label: str) -> tuple[int, int]:
                 f"{label}: tiles of {tile[1]} x {tile[0]} in a picture of {page.imagewidth} x "
                 f"{page.imagelength} make no sense; get a sound copy"
             )
+    held = -(-page.imagelength // tile[0]) * tile[0] * -(-page.imagewidth // tile[1]) * tile[1]
+    if held > max(_WASTE * page.imagelength * page.imagewidth, _SMALL):
+        raise PictureError(
+            f"{label}: its tiles hold {held // (page.imagelength * page.imagewidth)} times as many pixels as "
+            "the picture; get a sound copy"
+        )
     return tile
 
 
@@ -195,8 +202,6 @@ class TiffSource:
     """The rows of one page of a TIFF. Unpacked strips are read row by row; of packed data and of tiles the
     last two rows of tiles stay in memory, for bands that overlap. Threads take turns."""
 
-    finite = True  # as far as is known
-
     def __init__(
         self,
         file: BinaryIO,
@@ -210,6 +215,7 @@ class TiffSource:
         self.shape = page.imagelength, page.imagewidth
         self.channels = _CHANNELS[page.photometric]
         self.dtype = np.dtype(str(page.dtype))
+        self.finite = self.dtype.kind != "f"  # as far as is known
         self.metadata = metadata
         self._file, self._page, self._tile, self._label = file, page, tile, label
         self._across = -(-self.shape[1] // tile[1])
@@ -231,6 +237,11 @@ class TiffSource:
         white, (height, deep) = full_scale(self.dtype), (self.shape[0], self._tile[0])
         bands = (self.rows(top, min(top + deep, height))[1] for top in range(0, height, deep))
         return any(alpha is not None and (alpha != white).any() for alpha in bands)
+
+    @property
+    def sparse(self) -> bool:
+        """Whether tiles are left out of the file, which other readers don't know of."""
+        return any(map(self._is_hole, range(self._across * -(-self.shape[0] // self._tile[0]))))
 
     def rows(self, top: int, bottom: int) -> tuple[np.ndarray, np.ndarray | None]:
         """A band, as RowSource has it."""

@@ -49,7 +49,7 @@ class Manifest:
         """Note a picture as finished. Raises PictureError where the folder can't be written."""
         try:
             with self._lock, self.path.open("a") as file:
-                file.write(key + "\n")
+                file.write(f"\n{key}\n")  # apart from a line cut short
         except OSError as error:
             raise PictureError(
                 f"{self.path}: {error.strerror}; free some space or use another folder"
@@ -62,4 +62,7 @@ class Manifest:
 
 def _lines(folder: Path) -> Iterator[str]:
     for path in folder.glob(f"{NAME}*.jsonl"):
-        yield from path.read_text(errors="replace").splitlines()
+        try:
+            yield from path.read_text(errors="replace").splitlines()
+        except OSError as error:
+            raise PictureError(f"{path}: {error.strerror}; move it away, or use another folder") from error

@@ -10,8 +10,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from convfilter.pipeline import Conv
-from convfilter.stages import WIDE, Columns, Convolve, Lowering, Numbers, banded, direct, spread
+from convfilter.pipeline import Combine, Conv, Pipeline, channels
+from convfilter.stages import (
+    EXACT,
+    OVERFLOWING,
+    WIDE,
+    Columns,
+    Convolve,
+    Lowering,
+    Numbers,
+    banded,
+    direct,
+    spread,
+)
 
 ERROR = 2e-5  # of full scale; results are promised to 1e-4
 MOST_WEIGHTS = 2**20  # of a banded kernel
@@ -19,36 +30,50 @@ PHASES = (8, 16)
 FEW = 49  # weights of a filter up to which none is split: so an edit of its numbers changes no structure
 VECTOR = 16  # floats of AVX-512
 MOST_TAPS = 25  # of a DepthwiseConv2D: XNNPACK takes more in several passes, five times slower
-LARGEST = 2.0**24  # whole numbers up to here are exact in float32
-WHITE = 255
+WHITE = 65535  # the largest whole number of a picture
 
 # Nanoseconds on one core for each of the features below; fitted by tests/benchmarks/plans.py.
-constants = (0.018, 0.53, 0.088, 0.11, 0.8, 0.15)
+CONSTANTS = (0.018, 0.53, 0.088, 0.11, 0.8, 0.15)
 
 
-def choose(conv: Conv, phases: bool, plan: str = "auto") -> Lowering:
-    """The cheapest lowering of `conv`; `phases`: whether its columns may be seen as channels."""
-    plain = direct(conv)
-    if plan == "direct":
-        return plain
-    candidates = [plain, *(_candidates(conv) if phases else ())]
-    best: Lowering = min(candidates, key=cost)
-    return best
+def choose(conv: Conv, phases: bool, plan: str = "auto", error: float = ERROR) -> Lowering:
+    """The cheapest lowering of `conv`; `phases`: whether its columns may be seen as channels. error: the
+    largest difference that it may make."""
+    return direct(conv) if plan == "direct" else candidates(conv, phases, error)[0]
 
 
-def _candidates(conv: Conv) -> Iterator[Lowering]:
+def allowed_errors(pipeline: Pipeline) -> list[float]:
+    """For each convolution, what its lowering may be off, so that the result is off by ERROR at most."""
+    allowed, gain = [], 1.0
+    for layer, count in reversed([*zip(pipeline.layers, channels(pipeline), strict=False)]):
+        if getattr(layer, "activation", getattr(layer, "function", None)) in OVERFLOWING:
+            gain = np.inf
+        if isinstance(layer, Conv):
+            allowed.append(ERROR / len(pipeline.convs) / max(gain, 1.0))
+            gain *= float(np.abs(layer.weights).sum((0, 1, 2)).max())
+        elif isinstance(layer, Combine):
+            gain *= {"sum": count, "magnitude": count**0.5}.get(layer.how, 1.0)
+    return allowed[::-1]
+
+
+def candidates(conv: Conv, phases: bool, error: float = ERROR) -> list[Lowering]:
+    """All that a convolution may become, the cheapest first."""
+    return sorted([direct(conv), *(_rewritten(conv, error) if phases else ())], key=cost)
+
+
+def _rewritten(conv: Conv, error: float) -> Iterator[Lowering]:
     kh, kw, _, filters = conv.weights.shape
-    split = _split(conv) if kh * kw > FEW else None
+    split = _split(conv, error) if kh * kw > FEW else None
     for count in PHASES:
         blocks = (count + (kw - 1) * conv.dilation[1] - 1) // count + 1
         if kh * blocks * filters * count**2 <= MOST_WEIGHTS:
             yield direct(conv, count)
         if split is not None:
-            factors, rows, error = split
+            factors, rows, off = split
             if blocks * filters * factors.shape[1] * count**2 <= MOST_WEIGHTS:
-                yield _columns_then_rows(conv, factors, rows, error, count)
+                yield _columns_then_rows(conv, factors, rows, off, count)
     if filters > 2 and kh * kw > FEW:
-        yield from _shared(conv)
+        yield from _shared(conv, error)
 
 
 @dataclass(frozen=True)
@@ -61,15 +86,15 @@ class Option:
     chosen: bool
 
 
-def weighed(conv: Conv, phases: bool) -> list[Option]:
+def weighed(conv: Conv, phases: bool, error: float = ERROR) -> list[Option]:
     """Everything `choose` chose from, the cheapest first."""
-    found = sorted((direct(conv), *(_candidates(conv) if phases else ())), key=cost)
+    found = candidates(conv, phases, error)
     return [Option(each.name, cost(each), each.error, number == 0) for number, each in enumerate(found)]
 
 
 def cost(lowering: Lowering) -> float:
     """About how many nanoseconds an output pixel takes on one core."""
-    return sum(count * each for count, each in zip(features(lowering), constants, strict=True))
+    return sum(count * each for count, each in zip(features(lowering), CONSTANTS, strict=True))
 
 
 def features(lowering: Lowering) -> tuple[float, ...]:
@@ -99,11 +124,12 @@ def _vectors(filters: int) -> float:
     return -(-filters // VECTOR) if filters < 2 * VECTOR else 1.4 * -(-filters // (2 * VECTOR))
 
 
-def _split(conv: Conv) -> tuple[np.ndarray, np.ndarray, float] | None:
+def _split(conv: Conv, allowed: float) -> tuple[np.ndarray, np.ndarray, float] | None:
     """Kernels (kh, kw, 1, F) as sums of column × row: factors (kh, R), rows (kw, R, F) with zeros where a
     column belongs to another filter, and the error; None where whole numbers can't be kept."""
     kernels = np.moveaxis(conv.weights[:, :, 0], 2, 0)  # (F, kh, kw)
-    parts = [_whole_rank_one(kernel) if _scale(conv.weights) else _low_rank(kernel) for kernel in kernels]
+    whole = _scale(conv.weights) > 0
+    parts = [_whole_rank_one(kernel) if whole else _low_rank(kernel, allowed) for kernel in kernels]
     found = [part for part in parts if part is not None]
     if len(found) < len(parts):
         return None
@@ -131,17 +157,17 @@ def _whole_rank_one(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     line = whole[np.argmax(np.abs(whole).sum(1))]
     line = line // np.gcd.reduce(line)
     column = whole @ line // (line @ line)
-    if np.abs(whole).sum() * WHITE >= LARGEST or not np.array_equal(np.outer(column, line), whole):
+    if np.abs(whole).sum() * WHITE >= EXACT or not np.array_equal(np.outer(column, line), whole):
         return None
     return column[:, None] / scale, line[None].astype(float)
 
 
-def _low_rank(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """columns (kh, R) and rows (R, kw) of the least rank whose product differs by at most ERROR."""
+def _low_rank(kernel: np.ndarray, allowed: float) -> tuple[np.ndarray, np.ndarray]:
+    """columns (kh, R) and rows (R, kw) of the least rank whose product differs by at most `allowed`."""
     u, s, vt = np.linalg.svd(kernel, full_matrices=False)
     for rank in range(1, len(s) + 1):
         down, along = u[:, :rank] * s[:rank], vt[:rank]
-        if np.abs(down @ along - kernel).sum() <= ERROR:
+        if np.abs(down @ along - kernel).sum() <= allowed:
             break
     return down, along
 
@@ -155,7 +181,7 @@ def _columns_then_rows(
     along = Convolve((1, blocks), channels, filters, activation=conv.activation)
     first, down = _down(factors, conv.dilation[0], phases)
     bias = np.repeat(conv.bias, phases)
-    numbers = (*down, Numbers("kernel", band.astype(np.float32)), Numbers("bias", bias.astype(np.float32)))
+    numbers = (*down, Numbers(band.astype(np.float32)), Numbers(bias.astype(np.float32)))
     over = f" over {phases} columns" if phases > 1 else ""
     return Lowering(f"rank {factors.shape[1]}{over}", (first, along), numbers, phases, blocks, error)
 
@@ -165,16 +191,16 @@ def _down(factors: np.ndarray, dilation: int, phases: int) -> tuple[Convolve | C
     taps, copies = factors.shape
     if taps <= MOST_TAPS and phases >= WIDE:
         kernel = np.repeat(factors, phases, axis=1)[:, None, :, None]  # (taps, 1, copies·phases, 1)
-        return Columns(taps, phases, copies, dilation), [Numbers("columns", kernel.astype(np.float32))]
+        return Columns(taps, phases, copies, dilation), [Numbers(kernel.astype(np.float32))]
     kernel = np.einsum("tc,pq->tpcq", factors, np.eye(phases)).reshape(taps, 1, phases, copies * phases)
     numbers = [
-        Numbers("kernel", kernel.astype(np.float32)),
-        Numbers("bias", np.zeros(copies * phases, np.float32)),
+        Numbers(kernel.astype(np.float32)),
+        Numbers(np.zeros(copies * phases, np.float32)),
     ]
     return Convolve((taps, 1), phases, copies * phases, dilation=(dilation, 1)), numbers
 
 
-def _shared(conv: Conv) -> Iterator[Lowering]:
+def _shared(conv: Conv, allowed: float) -> Iterator[Lowering]:
     """A bank as columns that all its filters share, then rows of each; not for whole numbers, or where it
     saves nothing."""
     kh, kw, _, filters = conv.weights.shape
@@ -185,7 +211,7 @@ def _shared(conv: Conv) -> Iterator[Lowering]:
         along = (s[:rank, None] * vt[:rank]).reshape(rank, kw, filters).transpose(1, 0, 2)
         product = np.einsum("hr,wrf->hwf", u[:, :rank], along)
         error = float(np.abs(product - conv.weights[:, :, 0]).sum((0, 1)).max())
-        if error <= ERROR:
+        if error <= allowed:
             break
     else:
         return

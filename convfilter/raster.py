@@ -40,18 +40,22 @@ def to_array(raster: Raster) -> np.ndarray:
     return raster.rows(0, raster.size[0])
 
 
-def through(source: Raster, stages: Sequence[Stage], runs: Sequence[Run]) -> Raster:
-    """The result of the stages; `runs` are their models. Threads may ask for rows at once."""
+def through(source: Raster, stages: Sequence[Stage], runs: Sequence[Run | None]) -> Raster:
+    """The result of the stages; `runs` are their models, None where a stage only pads. Threads may ask for
+    rows at once."""
     for stage, run in zip(stages, runs, strict=True):
         source = _after(source, stage, run)
     return source
 
 
-def _after(source: Raster, stage: Stage, run: Run) -> Raster:
+def _after(source: Raster, stage: Stage, run: Run | None) -> Raster:
     size = stage.size(source.size)
-    buffers = threading.local()
+    buffers, most = threading.local(), max(stage.rows_at_once(size[1]), 1)
 
     def rows(top: int, bottom: int) -> np.ndarray:
+        if bottom - top > most:
+            parts = range(top, bottom, most)
+            return np.concatenate([rows(part, min(part + most, bottom)) for part in parts], axis=1)
         first = top * stage.strides[0] - stage.pad.top
         last = (bottom - 1) * stage.strides[0] + stage.extent[0] - stage.pad.top
         blocks = -(-size[1] // stage.phases) + stage.blocks - 1
@@ -60,7 +64,7 @@ def _after(source: Raster, stage: Stage, run: Run) -> Raster:
         )
         buffer = _buffer(buffers, (last - first, width, source.channels))
         _fill(buffer, source, stage, first, last)
-        if not stage.steps:
+        if run is None:
             return np.moveaxis(buffer, 2, 0).copy()
         shape = (1, len(buffer), -1, source.channels * stage.phases)
         return _planes(run(buffer.reshape(shape))[0], stage, size[1])

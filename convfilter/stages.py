@@ -15,6 +15,9 @@ import numpy as np
 
 from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Layer, Pad, Pair, Pipeline, Pool
 
+EXACT = 2.0**24  # whole numbers up to here are exact in float32
+MOST_POINTERS = 2**24  # LiteRT keeps one for each tap and pixel of a convolution's or pool's result
+OVERFLOWING = ("exponential",)  # activations whose results may be infinite
 ACROSS_CHANNELS = ("softmax", "log_softmax", "sparsemax")  # activations that mix a pixel's channels
 NO_PAD = Pad(0, 0, 0, 0)
 WIDE = 8  # phases
@@ -72,9 +75,8 @@ Step = Convolve | Columns | Activate | CombineBlocks | Pooling | Planes
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """Weights of a step, float32 in Keras' shape. kind: kernel | columns | bias."""
+    """Weights of a step, float32 in Keras' shape."""
 
-    kind: str
     values: np.ndarray
 
 
@@ -108,12 +110,17 @@ class Stage:
     phases: int = 1
     blocks: int = 1
     name: str = "direct"
-    error: float = 0.0
 
     @property
     def planar(self) -> bool:
         """Whether its result is planes."""
         return Planes() in self.steps
+
+    def rows_at_once(self, columns: int) -> int:
+        """How many rows of a result of so many columns may be computed in one call."""
+        taps = [step.taps if isinstance(step, Columns) else step.size[0] * step.size[1]
+                for step in self.steps if isinstance(step, Convolve | Columns | Pooling)]  # fmt: skip
+        return MOST_POINTERS // (max(taps, default=1) * -(-columns // self.phases))
 
     def size(self, size: Pair) -> Pair:
         """Rows and columns of the output."""
@@ -130,11 +137,12 @@ Chooser = Callable[[Conv, bool], Lowering]  # a convolution, and whether its col
 
 def cut(pipeline: Pipeline, full_scale: float, choose: Chooser) -> tuple[Stage, ...]:
     """The stages of a settled pipeline; `choose` lowers each convolution."""
-    stages, channels = [], pipeline.in_channels
+    stages, channels, finite = [], pipeline.in_channels, True
     for pad, core, following in _segments(pipeline.layers):
-        stage = _stage(pad, core, following, channels, full_scale, choose)
+        stage = _stage(pad, core, following, channels, full_scale, choose, finite)
         stages.append(stage)
         channels = stage.channels[1]
+        finite = finite and functions_of(core, following).isdisjoint(OVERFLOWING)
     return tuple(stages)
 
 
@@ -166,13 +174,15 @@ def _stage(
     channels: int,
     full_scale: float,
     choose: Chooser,
+    finite: bool,
 ) -> Stage:
     if isinstance(core, Conv):
-        chosen = choose(replace(core, bias=core.bias * full_scale), phases_fit(core, following))
+        fit = finite and phases_fit(core, following)  # among blocks of columns, 0 · NaN would spread
+        chosen = choose(replace(core, bias=core.bias * full_scale), fit)
         filters = core.weights.shape[3]
         stage = Stage(
             pad, chosen.steps, chosen.numbers, (channels, filters), core.extent, core.strides,
-            chosen.phases, chosen.blocks, chosen.name, chosen.error,
+            chosen.phases, chosen.blocks, chosen.name,
         )  # fmt: skip
     elif isinstance(core, Pool):
         stage = Stage(pad, (Pooling(core.size, core.mode),), (), (channels, channels), core.size, core.size)
@@ -191,8 +201,14 @@ def _stage(
 
 def phases_fit(conv: Conv, following: Sequence[Activation | Combine] = ()) -> bool:
     """Whether columns may be seen as channels: one channel, no strides, nothing that mixes the channels."""
-    functions = {layer.function for layer in following if isinstance(layer, Activation)} | {conv.activation}
+    functions = functions_of(conv, following)
     return conv.weights.shape[2] == 1 and conv.strides == (1, 1) and functions.isdisjoint(ACROSS_CHANNELS)
+
+
+def functions_of(core: Conv | Pool | None, following: Sequence[Activation | Combine]) -> set[str]:
+    """The activations of a stage."""
+    own = {core.activation} if isinstance(core, Conv) else set()
+    return own | {layer.function for layer in following if isinstance(layer, Activation)}
 
 
 def direct(conv: Conv, phases: int = 1) -> Lowering:
@@ -215,7 +231,7 @@ def direct(conv: Conv, phases: int = 1) -> Lowering:
 
 
 def _numbers(weights: np.ndarray, bias: np.ndarray) -> tuple[Numbers, Numbers]:
-    return Numbers("kernel", weights.astype(np.float32)), Numbers("bias", bias.astype(np.float32))
+    return Numbers(weights.astype(np.float32)), Numbers(bias.astype(np.float32))
 
 
 def spread(weights: np.ndarray, dilation: Pair) -> np.ndarray:

@@ -1,9 +1,10 @@
 """The compiled engine and its cache: what Keras gives, without Keras, whatever becomes of the folder."""
 
 import json
+import os
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ def own_cache(tmp_path, monkeypatch):
 
 def forget():
     compiled._kept.clear()
+    compiled._refused.clear()
     for cached in (compiled._versions, compiled._run_of, compiled._stages_of):
         cached.cache_clear()
 
@@ -190,7 +192,7 @@ def correlated(name):
 
 
 def test_processes_at_once(own_cache, photo, tmp_path):
-    """Four first runs at the same time end well, with the same picture and whole entries."""
+    """Three first runs at the same time end well, with the same picture and whole entries."""
     command = [sys.executable, "-m", "convfilter", "apply", "sobel", str(photo)]
     running = [subprocess.Popen([*command, str(tmp_path / f"{n}.png")]) for n in range(3)]
     assert [process.wait(120) for process in running] == [0, 0, 0]
@@ -200,14 +202,13 @@ def test_processes_at_once(own_cache, photo, tmp_path):
 
 
 def test_threads_at_once(own_cache, monkeypatch):
-    """Pictures filtered side by side compile a structure once."""
-    made, results = count_exports(monkeypatch), []
-    threads = [threading.Thread(target=lambda: results.append(filtered("sobel"))) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(made) == 1
+    """Pictures filtered side by side compile a structure once, and compare it with Keras once."""
+    made, compared = count_exports(monkeypatch), []
+    compare = compiled._compare
+    monkeypatch.setattr(compiled, "_compare", lambda *given: compared.append(given) or compare(*given))
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: filtered("sobel"), range(4)))
+    assert (len(made), len(compared)) == (1, 1)
     assert all(np.array_equal(result, results[0]) for result in results)
 
 
@@ -220,13 +221,32 @@ def test_a_wrong_result_is_not_kept(own_cache, monkeypatch):
     monkeypatch.setattr(
         compiled,
         "_with_numbers",
-        lambda entry, numbers: true(entry, [type(n)(n.kind, n.values * np.float32(1.01)) for n in numbers]),
+        lambda entry, numbers: true(entry, [type(n)(n.values * np.float32(1.01)) for n in numbers]),
     )
     with pytest.raises(compiled.NotCompiled, match="gives other results than Keras; use --engine keras"):
         filtered("sobel")
     assert [path for path in cache.entries() if path.parent.name == cache.COMPILED] == []
+    made = count_exports(monkeypatch)
+    with pytest.raises(compiled.NotCompiled, match="other results"):  # known by now
+        filtered("sobel")
+    assert made == []
     found = package.apply("laplacian", PICTURE[0], range="raw")
     assert np.array_equal(found, correlated("laplacian"))
+
+
+def test_nobody_sees_what_is_not_compared_yet(own_cache, monkeypatch):
+    """While a structure is compared with Keras, other threads don't have it."""
+    seen = []
+    compare = compiled._compare
+
+    def look(*given):
+        seen.append(dict(compiled._kept))
+        compare(*given)
+
+    monkeypatch.setattr(compiled, "_compare", look)
+    filtered("sobel")
+    assert seen == [{}]
+    assert len(compiled._kept) == 1
 
 
 def test_what_can_not_be_compiled_goes_to_keras(own_cache, monkeypatch):
@@ -248,6 +268,62 @@ def test_a_giant_kernel_goes_to_keras():
     kernel = make_kernel(np.random.default_rng(0).normal(size=(601, 601)))
     with pytest.raises(compiled.NotCompiled, match="too large for LiteRT"):
         filtered(kernel, np.zeros((1, 8, 4000), np.uint8))
+
+
+def test_infinity_on_the_way_stays_where_it_is():
+    """A layer that overflows is followed by the convolution as it is: no block of columns spreads it."""
+    from convfilter.pipeline import Activation, Pipeline
+
+    blur = make_pipeline("gaussian:sigma=2")
+    pipeline = Pipeline((Activation("exponential"), *blur.layers))
+    picture = np.zeros((1, 40, 60), np.uint8)
+    picture[0, 20, 30] = 200  # e^200 is more than float32 holds
+    found = to_array(compiled.open_raster(pipeline, of_array(picture), 255.0))[0]
+    assert np.array_equal(np.isfinite(found), ~ndimage.maximum_filter(picture[0] > 0, 13))
+
+
+@pytest.mark.parametrize("content", ["[", "{}", '["a"]', "[-1]", "[99999999]", "7", "[" * 5000])
+def test_entries_whose_places_are_none(own_cache, content):
+    """A well-formed file that no convfilter wrote is made anew."""
+    wanted = filtered("sobel")
+    (path,) = (path for path in cache.entries() if path.parent.name == cache.COMPILED)
+    _, about, places, model = path.read_bytes().removeprefix(cache.FORMAT).split(b"\n", 3)
+    rest = b"\n".join([about, content.encode(), model])
+    path.write_bytes(cache.FORMAT + cache._checksum(rest) + b"\n" + rest)
+    forget()
+    assert np.array_equal(filtered("sobel"), wanted)
+    made = json.loads(path.read_bytes().split(b"\n", 4)[3])
+    assert len(made) == len(json.loads(places))
+
+
+def test_clear_deletes_nothing_but_its_own(own_cache, tmp_path, convfilter):
+    """Neither through a link, nor other names, nor folders."""
+    for kind in (cache.COMPILED, cache.KERNELS):
+        (own_cache / kind).mkdir(parents=True)
+    others = [own_cache / "compiled" / "mydocumentfile16", own_cache / "compiled" / "0123456789abcdef" / "x"]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    others.append(elsewhere / "0123456789abcdef")
+    (own_cache / "kernels").rmdir()
+    (own_cache / "kernels").symlink_to(elsewhere)
+    for path in others:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("keep")
+    (own_cache / "compiled" / "00000000000000ff").write_text("damaged")
+    assert "damaged" in convfilter("cache", "list").out
+    assert convfilter("cache", "clear").out.startswith("1 files deleted")
+    assert all(path.read_text() == "keep" for path in others)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_in_the_cache_is_not_waited_for(own_cache, convfilter):
+    wanted = filtered("laplacian")
+    for path in cache.entries():
+        path.unlink()
+        os.mkfifo(path)
+    forget()
+    assert np.array_equal(filtered("laplacian"), wanted)
+    assert convfilter("cache", "list").code == 0
 
 
 def test_floats_that_are_no_numbers_stay_where_they_are():
@@ -323,7 +399,7 @@ def test_cache_list_clear_and_warm(own_cache, convfilter, tmp_path, monkeypatch)
     monkeypatch.setattr("convfilter.catalogue.files", lambda: found)
     assert "2 filters compiled" in convfilter("cache", "warm").out
     listed = json.loads(convfilter("cache", "list", "--json").out)
-    assert {row["kind"] for row in listed} == {"compiled"} | {row["kind"] for row in listed}
+    assert {row["kind"] for row in listed} - {"kernels"} == {"compiled"}
     assert any("Convolve" in row["what"] for row in listed)
     assert f"{len(listed)} files" in convfilter("cache", "list").out
     assert f"{len(listed)} files deleted" in convfilter("cache", "clear").out

@@ -15,7 +15,7 @@ from convfilter.filters import make_pipeline
 from convfilter.geometry import settle
 from convfilter.kernel import make_kernel
 from convfilter.pipeline import Conv
-from convfilter.planner import ERROR, choose, cost
+from convfilter.planner import ERROR, allowed_errors, choose, cost
 from convfilter.raster import Raster, border_index, of_array, to_array
 from convfilter.stages import NO_PAD, Stage, banded, cut, direct, spread
 
@@ -38,7 +38,7 @@ def through_keras(lowering, picture, stage_of):
     stage = stage_of(lowering)
     from convfilter.raster import through
 
-    return to_array(through(of_array(picture), [stage], [keras._stage_run(stage, "auto")]))
+    return to_array(through(of_array(picture), [stage], [keras._stage_run(stage, "auto", "test")]))
 
 
 def stage_for(what):
@@ -152,6 +152,51 @@ def test_the_plan_of_well_known_filters(filters, name):
     assert name in stage.name
 
 
+def test_sixteen_bits_keep_every_bit_too():
+    """A whole-number kernel is split only if 16-bit pictures lose nothing by it."""
+    row = np.array([1, 8, 28, 56, 70, 56, 28, 8, 1])
+    picture = RNG.integers(0, 65536, (1, 40, 60), np.uint16)
+    for line, split in ((row, False), (np.ones(9, int), True)):
+        pipeline = make_pipeline(make_kernel(np.outer(line, line)))
+        (stage,) = compiled.stages_of(settle(pipeline, (40, 60)), 65535.0, "auto")
+        assert stage.name.startswith("rank 1") == split
+    found = to_array(compiled.open_raster(pipeline, of_array(picture), 65535.0))
+    assert np.array_equal(
+        found, ndimage.correlate(np.float64(picture[0]), np.ones((9, 9)), mode="constant")[None]
+    )
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(1, 1000))
+@settings(max_examples=10, deadline=None)
+def test_what_comes_later_makes_the_bound_smaller(seed, gain):
+    """A split kernel before one that enlarges differences: the whole stays within ERROR of full scale."""
+    rng = np.random.default_rng(seed)
+    down, along = rng.normal(size=(2, 21))
+    first = np.outer(down, along) + rng.normal(size=(21, 21)) * 1e-5
+    pipeline = make_pipeline([make_kernel(first / np.abs(first).sum()), make_kernel([[-gain / 2, gain / 2]])])
+    allowed = allowed_errors(pipeline)
+    assert allowed[0] * gain + allowed[1] == pytest.approx(ERROR)
+    lowerings = [
+        choose(conv, True, "auto", error) for conv, error in zip(pipeline.convs, allowed, strict=True)
+    ]
+    assert lowerings[0].error * gain <= ERROR
+
+
+def test_calls_are_cut_where_pointers_would_fill_the_memory(monkeypatch):
+    """However few rows may be computed at once, the result is the same."""
+    pipeline = make_pipeline("box-5", border="reflect")
+    wanted = to_array(compiled.open_raster(pipeline, of_array(PHOTO), 255.0))
+    calls = []
+    run_of = compiled._run_of
+    monkeypatch.setattr(
+        compiled, "_run_of", lambda stage: lambda x: calls.append(x.shape[1]) or run_of(stage)(x)
+    )
+    monkeypatch.setattr("convfilter.stages.MOST_POINTERS", 5 * 2 * 8 * 10)
+    found = to_array(compiled.open_raster(pipeline, of_array(PHOTO), 255.0))
+    assert len(calls) > 5
+    assert np.array_equal(found, wanted)
+
+
 def test_plan_direct_changes_nothing():
     """plan="direct" is the pipeline's own convolution, whatever would be faster."""
     what = make_pipeline("gaussian:sigma=5").convs[0]
@@ -226,7 +271,9 @@ def test_strips_are_the_whole(case, dtype):
         tops = range(0, result.size[0], step)
         strips = [result.rows(top, min(top + step, result.size[0])) for top in tops]
         assert np.array_equal(np.concatenate(strips, axis=1), whole)
-    assert whole.shape[1:] == keras_result(pipeline, picture).shape[1:]
+    wanted = keras_result(pipeline, picture)
+    assert whole.shape == wanted.shape
+    np.testing.assert_allclose(whole, wanted, rtol=1e-5, atol=1e-4 * float(np.iinfo(dtype).max))
 
 
 def keras_result(pipeline, picture):

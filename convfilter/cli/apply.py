@@ -84,6 +84,8 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     *inputs, target = paths
     if options["resume"] and target == "-":
         raise click.UsageError("--resume needs a file or folder as OUTPUT")
+    if options["resume"] and "-" in inputs:
+        raise click.UsageError("--resume can't know what came through stdin; give files as INPUT")
     if options["as_json"] and target == "-":
         raise click.UsageError("--json and a picture can't both go to stdout; give a file as OUTPUT")
     check_device(options["device"])

@@ -41,7 +41,7 @@ def clear() -> None:
 
 
 @command.command()
-def warm() -> None:
+def warm() -> int:
     """Compile every filter of the catalogue, so that each first use is as fast as the next."""
     from rich.progress import Progress
 
@@ -58,6 +58,7 @@ def warm() -> None:
     for line in failed:
         click.echo(f"Left out: {line}", err=True)
     click.echo(f"{len(files()) - len(failed)} filters compiled")
+    return 1 if failed else 0
 
 
 def _compile(name: str) -> None:
@@ -69,4 +70,4 @@ def _compile(name: str) -> None:
 
     pipeline = make_pipeline(name)
     noise = np.random.default_rng(0).integers(0, 256, (pipeline.in_channels, 128, 128), np.uint8)
-    open_raster(pipeline, of_array(noise), 255.0)
+    open_raster(pipeline, of_array(noise), 1.0 if pipeline.values == "unit" else 255.0)

@@ -64,10 +64,11 @@ class Plan:
 
 
 def _plans(pipeline: "Pipeline") -> list[Plan]:
-    from convfilter.planner import weighed
+    from convfilter.planner import allowed_errors, weighed
     from convfilter.stages import phases_fit
 
-    return [Plan(conv.name, weighed(conv, phases_fit(conv))) for conv in pipeline.convs]
+    pairs = zip(pipeline.convs, allowed_errors(pipeline), strict=True)
+    return [Plan(conv.name, weighed(conv, phases_fit(conv), error)) for conv, error in pairs]
 
 
 def _print_plans(pipeline: "Pipeline") -> None:

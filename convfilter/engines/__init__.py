@@ -41,7 +41,7 @@ def choose_engine(
         return KerasEngine(device, tile)
     from convfilter.engines.compiled import CompiledEngine
 
-    return CompiledEngine(plan, cores(), falls_back=name == "auto")
+    return CompiledEngine(plan, cores(), name == "auto", device, tile)
 
 
 def has_gpu() -> bool:

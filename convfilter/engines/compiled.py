@@ -18,19 +18,19 @@ from convfilter.cache import Entry
 from convfilter.errors import BackendError, FilterError
 from convfilter.geometry import settle
 from convfilter.pipeline import Pair, Pipeline
-from convfilter.planner import choose
-from convfilter.raster import Raster, Run, of_array, through, to_array
+from convfilter.planner import allowed_errors, choose
+from convfilter.raster import Raster, Run, of_array, through
 from convfilter.runtime import quiet
-from convfilter.stages import Convolve, Numbers, Stage, Step, cut
+from convfilter.stages import EXACT, Numbers, Stage, Step, cut
 
 TOLERANCE = 1e-4  # of full scale
-EXACT = 2.0**24  # whole numbers below are exact in float32
-MOST_POINTERS = 2**23  # of a row of results
 SAMPLE = 2**20  # pixels of a picture that the first comparison looks at
+STRIP = 64  # rows that it computes at once
 _PACKAGES = ("convfilter", "keras", "tensorflow", "ai_edge_litert")
 
 _compiling = threading.Lock()
 _kept: dict["Structure", Entry] = {}
+_refused: dict[tuple["Structure", ...], str] = {}  # why not
 
 
 class NotCompiled(BackendError):
@@ -51,11 +51,14 @@ class Structure:
 
 @dataclass(frozen=True)
 class CompiledEngine:
-    """Filters compiled once for LiteRT. falls_back: Keras takes what can't be compiled."""
+    """Filters compiled once for LiteRT. falls_back: Keras takes what can't be compiled, with this device and
+    tile."""
 
     plan: str = "auto"
     threads: int = 1
     falls_back: bool = False
+    device: str = "auto"
+    tile: int | None = None
 
     def sharing(self, pictures: int) -> "CompiledEngine":
         """For several pictures at once."""
@@ -70,7 +73,7 @@ class CompiledEngine:
                 raise
         from convfilter.engines.keras import KerasEngine
 
-        return KerasEngine().open(pipeline, source, full_scale)
+        return KerasEngine(self.device, self.tile).open(pipeline, source, full_scale)
 
 
 def open_raster(pipeline: Pipeline, source: Raster, full_scale: float, plan: str = "auto") -> Raster:
@@ -83,22 +86,24 @@ def open_raster(pipeline: Pipeline, source: Raster, full_scale: float, plan: str
         plan = "direct"
     stages = stages_of(settle(pipeline, source.size), full_scale, plan)
     _check_taps(stages, source.size)
-    if any(stage.steps and _find(Structure.of(stage)) is None for stage in stages):
+    if _missing(stages):
         with _compiling:
             _compile(pipeline, source, full_scale, plan, stages)
-    return through(source, stages, _runs(stages))
+    return through(source, stages, [_run_of(stage) for stage in stages])
+
+
+def _missing(stages: Sequence[Stage]) -> tuple["Structure", ...]:
+    """What is not compiled yet."""
+    wanted = dict.fromkeys(Structure.of(stage) for stage in stages if stage.steps)
+    return tuple(structure for structure in wanted if _find(structure) is None)
 
 
 def _check_taps(stages: Sequence[Stage], size: Pair) -> None:
-    """NotCompiled where LiteRT would take too much memory: a pointer a tap and output pixel."""
+    """NotCompiled where a single row would take LiteRT too much memory."""
     for stage in stages:
         size = stage.size(size)
-        for step in stage.steps:
-            if (
-                isinstance(step, Convolve)
-                and step.size[0] * step.size[1] * size[1] > MOST_POINTERS * stage.phases
-            ):
-                raise NotCompiled("a kernel too large for LiteRT; use --engine keras")
+        if not stage.rows_at_once(size[1]):
+            raise NotCompiled("a kernel too large for LiteRT; use --engine keras")
 
 
 def stages_of(pipeline: Pipeline, full_scale: float, plan: str) -> tuple[Stage, ...]:
@@ -108,39 +113,36 @@ def stages_of(pipeline: Pipeline, full_scale: float, plan: str) -> tuple[Stage, 
 
 @lru_cache(maxsize=64)
 def _stages_of(pipeline: Pipeline, full_scale: float, plan: str) -> tuple[Stage, ...]:
-    return cut(pipeline, full_scale, lambda conv, phases: choose(conv, phases, plan))
+    errors = iter(allowed_errors(pipeline))
+    return cut(pipeline, full_scale, lambda conv, phases: choose(conv, phases, plan, next(errors)))
 
 
 def _compile(
     pipeline: Pipeline, source: Raster, full_scale: float, plan: str, stages: Sequence[Stage]
 ) -> None:
     """Compile what is missing and keep it, if its result is Keras' own on this picture."""
-    missing = {Structure.of(stage) for stage in stages if stage.steps}
-    made = {structure: _export(structure) for structure in missing if _find(structure) is None}
-    _kept.update(made)
+    missing = _missing(stages)  # another thread may have been faster
+    if missing in _refused:
+        raise NotCompiled(_refused[missing])
+    if not missing:
+        return
     try:
-        _compare(pipeline, _sample(pipeline, source), full_scale, plan)
-    except BaseException:
-        for structure in made:
-            _kept.pop(structure, None)
+        made = {structure: _export(structure) for structure in missing}
+        _compare(pipeline, _sample(pipeline, source), full_scale, plan, made)
+    except NotCompiled as error:
+        _refused[missing] = str(error)
         raise
     for structure, entry in made.items():
-        _keep(structure, entry)
-
-
-def _keep(structure: Structure, entry: Entry) -> None:
-    _kept[structure] = entry
-    cache.save(repr(structure), _versions(), entry)
+        _kept[structure] = entry
+        cache.save(repr(structure), _versions(), entry)
 
 
 def _find(structure: Structure) -> Entry | None:
     """The compiled structure, from this process or from the cache folder."""
-    if structure not in _kept:
-        entry = cache.load(repr(structure), _versions())
-        if entry is None:
-            return None
+    entry = _kept.get(structure) or cache.load(repr(structure), _versions())
+    if entry is not None:
         _kept[structure] = entry
-    return _kept[structure]
+    return entry
 
 
 @lru_cache(maxsize=1)
@@ -203,14 +205,19 @@ def _sample(pipeline: Pipeline, source: Raster) -> np.ndarray:
     return np.asarray(source.rows(0, rows), np.float32)
 
 
-def _compare(pipeline: Pipeline, sample: np.ndarray, full_scale: float, plan: str) -> None:
+def _compare(
+    pipeline: Pipeline, sample: np.ndarray, full_scale: float, plan: str, made: dict[Structure, Entry]
+) -> None:
     """Raise NotCompiled unless the compiled result is Keras' own: the same bits where all is whole numbers
     that float32 holds, else within TOLERANCE of full scale."""
     from convfilter.engines import keras
 
-    wanted = keras.run(pipeline, np.moveaxis(sample, 0, 2)[None], full_scale)[0]
+    wanted = keras.run(pipeline, np.moveaxis(sample, 0, 2)[None], full_scale, "cpu")[0]
     stages = stages_of(settle(pipeline, sample.shape[1:]), full_scale, plan)
-    found = np.moveaxis(to_array(through(of_array(sample), stages, _runs(stages))), 0, 2)
+    raster = through(of_array(sample), stages, [_make_run(stage, made) for stage in stages])
+    tops = range(0, raster.size[0], STRIP)
+    strips = [raster.rows(top, min(top + STRIP, raster.size[0])) for top in tops]
+    found = np.moveaxis(np.concatenate(strips, axis=1), 0, 2)
     largest = float(np.abs(wanted).max(initial=0, where=np.isfinite(wanted)))
     gain = max((float(np.abs(conv.weights).sum((0, 1, 2)).max()) for conv in pipeline.convs), default=1)
     numbers = (wanted, sample, *(conv.weights for conv in pipeline.convs))
@@ -225,20 +232,21 @@ def _compare(pipeline: Pipeline, sample: np.ndarray, full_scale: float, plan: st
         raise NotCompiled(f"compiled, {pipeline.name} gives other results than Keras; use --engine keras")
 
 
-def _runs(stages: Sequence[Stage]) -> list[Run]:
-    return [_run_of(stage) if stage.steps else _as_it_is for stage in stages]
-
-
-def _as_it_is(x: np.ndarray) -> np.ndarray:
-    return x
-
-
 @lru_cache(maxsize=64)
-def _run_of(stage: Stage) -> Run:
-    """The stage's function; each thread that calls it gets an interpreter of its own."""
+def _run_of(stage: Stage) -> Run | None:
+    """The stage's function; each thread that calls it gets an interpreter of its own. None where it
+    only pads."""
+    return _make_run(stage, {})
+
+
+def _make_run(stage: Stage, made: dict[Structure, Entry]) -> Run | None:
+    """Of what was just made, or else is kept."""
+    if not stage.steps:
+        return None
     structure = Structure.of(stage)
-    entry = _find(structure)
-    assert entry is not None
+    entry = made.get(structure) or _find(structure)
+    if entry is None:  # deleted a moment ago
+        raise NotCompiled("its compiled form is gone; run it again, or use --engine keras")
     return _function(_with_numbers(entry, stage.numbers))
 
 
@@ -247,6 +255,8 @@ def _with_numbers(entry: Entry, numbers: Sequence[Numbers]) -> bytes:
     model = bytearray(entry.model)
     for place, number in zip(entry.places, numbers, strict=True):
         data = _bytes(number.values)
+        if place + len(data) > len(model):
+            raise NotCompiled("its entry in the cache is damaged; convfilter cache clear")
         model[place : place + len(data)] = data
     return bytes(model)
 

@@ -1,6 +1,7 @@
 """The Keras engine: one model a pipeline, one compiled function for pictures of every size."""
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -44,23 +45,36 @@ class KerasEngine:
             whole = np.asarray(np.moveaxis(source.rows(0, source.size[0]), 0, 2)[None], np.float32)
             return of_array(np.moveaxis(run(pipeline, whole, full_scale, self.device)[0], 2, 0))
         stages = cut(settled, full_scale, lambda conv, _: direct(conv))
-        return through(source, stages, [_stage_run(stage, self.device) for stage in stages])
+        return through(source, stages, [_stage_run(stage, self.device, pipeline.name) for stage in stages])
 
 
-def _stage_run(stage: Stage, device: str) -> Run:
+def _stage_run(stage: Stage, device: str, name: str) -> Run | None:
     if not stage.steps:
-        return lambda x: x
+        return None
     from convfilter.stage_model import build_stage, set_numbers
 
-    with quiet():
+    with _working(device, name), quiet():
+        _exact_floats()
         model = build_stage(stage.steps, stage.channels[0] * stage.phases)
         set_numbers(model, stage.numbers)
 
     def run(x: np.ndarray) -> np.ndarray:
-        with held(), _on(device):
+        with _working(device, name):
             return np.asarray(model.predict_on_batch(x))
 
     return run
+
+
+@contextmanager
+def _working(device: str, name: str) -> Iterator[None]:
+    """On the device; whatever the backend raises comes out as PictureError about the filter `name`."""
+    try:
+        with held(), _on(device):
+            yield
+    except ConvfilterError:
+        raise
+    except Exception as error:
+        raise PictureError(_what_failed(error, name)) from error
 
 
 def run(pipeline: Pipeline, batch: np.ndarray, full_scale: float, device: str = "auto") -> np.ndarray:
@@ -74,24 +88,19 @@ def run(pipeline: Pipeline, batch: np.ndarray, full_scale: float, device: str = 
     if first:
         batch = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
     has_bias = any(conv.bias.any() for conv in pipeline.convs)
-    try:
-        with held(), _on(device):
-            predict = _model(pipeline, full_scale if has_bias else 1.0, device)
-            # One at a time: less memory, and oneDNN in TensorFlow aborts on batches with wide kernels.
-            results = [predict(batch[n : n + 1]) for n in range(len(batch))]
-            result: np.ndarray = results[0] if len(results) == 1 else np.concatenate(results)
-    except ConvfilterError:
-        raise
-    except Exception as error:  # whatever the backend raises
-        raise PictureError(_what_failed(error, pipeline)) from error
+    with _working(device, pipeline.name):
+        predict = _model(pipeline, full_scale if has_bias else 1.0, device)
+        # One at a time: less memory, and oneDNN in TensorFlow aborts on batches with wide kernels.
+        results = [predict(batch[n : n + 1]) for n in range(len(batch))]
+        result: np.ndarray = results[0] if len(results) == 1 else np.concatenate(results)
     return result.transpose(0, 2, 3, 1) if first else result
 
 
-def _what_failed(error: Exception, pipeline: Pipeline) -> str:
+def _what_failed(error: Exception, name: str) -> str:
     said = f"{type(error).__name__}: {error}".splitlines()[0][:300]
     if isinstance(error, MemoryError) or any(words in said.lower() for words in _OUT_OF_MEMORY):
-        return f"not enough memory for {pipeline.name}; make the picture smaller"
-    return f"Keras on {keras.config.backend()} failed in {pipeline.name}: {said}"
+        return f"not enough memory for {name}; make the picture smaller"
+    return f"Keras on {keras.config.backend()} failed in {name}: {said}"
 
 
 def devices() -> list[str]:

@@ -80,8 +80,9 @@ def resume(folder: Path, watcher: Watcher, source: str | None = None) -> Result:
     try:
         config = json.loads((folder / CONFIG).read_text())
         plan, held, then = Plan(**config["plan"]), dict(config["data"]), dict(config["environment"])
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{folder}: holds no run to resume ({error}); give a run folder") from error
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        why = "no config.json" if isinstance(error, FileNotFoundError) else "its config.json is damaged"
+        raise DataError(f"{folder}: holds no run to resume ({why}); give a run folder") from error
     source = source or held["source"]
     data = load(source, limit=plan.limit, classes=plan.classes, progress=watcher.load)
     found = describe_data(data, source)

@@ -14,9 +14,9 @@ import numpy as np
 
 from convfilter.engines.compiled import Structure, _export, _function, _with_numbers
 from convfilter.pipeline import Conv, Pipeline
-from convfilter.planner import _candidates, constants, cost, features
+from convfilter.planner import CONSTANTS, candidates, cost, features
 from convfilter.raster import of_array, through
-from convfilter.stages import Lowering, cut, direct
+from convfilter.stages import Lowering, cut
 
 WIDTH, ROWS = 3264, 40
 
@@ -63,7 +63,7 @@ def measured(what: Conv, lowering: Lowering) -> float:
 def main() -> None:
     rows: list[tuple[str, str, float, tuple[float, ...]]] = []
     for name, what in cases():
-        for lowering in (direct(what), *_candidates(what)):
+        for lowering in candidates(what, True):
             if (
                 what.extent[0] * what.extent[1] > 500
                 and lowering.name == "direct"
@@ -79,7 +79,7 @@ def main() -> None:
     times = np.array([row[2] for row in rows])
     table = np.array([row[3] for row in rows])
     fitted = fit(table / times[:, None])
-    print("\nconstants", constants, "\nfitted   ", tuple(round(float(value), 4) for value in fitted))
+    print("\nconstants", CONSTANTS, "\nfitted   ", tuple(round(float(value), 4) for value in fitted))
     for name in dict.fromkeys(row[0] for row in rows):
         own = [row for row in rows if row[0] == name]
         chosen = min(own, key=lambda row: float(np.dot(row[3], fitted)))

@@ -73,7 +73,7 @@ pyvips.Image.new_from_file(sys.argv[1], access="sequential").sobel().write_to_fi
 # Rows inside one process: each prints the seconds of a run, its imports and a first run left out.
 
 BATCH = """
-import sys, time, glob, os
+import sys, time, os
 from concurrent.futures import ThreadPoolExecutor
 folder, out, side = sys.argv[1:4]
 names = sorted(os.listdir(folder))
