@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from convfilter.errors import DataError, FilterError
 from convfilter.train.data import Data, Dataset, load
@@ -298,7 +299,6 @@ def test_a_resume_needs_the_same_data_and_machine(run_folder, npz, tmp_path, dig
 
 def test_evaluate_predict_extract_features(run_folder, npz, convfilter, digits):
     """The commands on a trained model: the report's accuracy, a photo's digits, kernels that apply runs."""
-    from PIL import Image
 
     model = run_folder / "best.keras"
     report = json.loads((run_folder / "report.json").read_text())
@@ -332,7 +332,6 @@ def test_evaluate_predict_extract_features(run_folder, npz, convfilter, digits):
 
 def test_commands_take_the_npz(run_folder, npz, convfilter, digits):
     """best.npz in the place of best.keras: the same answers, kernels and sheets to the bit, and no warning of code."""
-    from PIL import Image
 
     paper = np.full((48, 48), 235, np.uint8)
     paper[10:38, 10:38] -= (digits.test.images[0, ..., 0] * 0.85).astype(np.uint8)
@@ -402,6 +401,22 @@ def test_wrong_training_commands(convfilter, npz, arguments, code, said):
     assert done.code == code
     assert said in done.err.splitlines()[-1]
     assert not Path("nowhere").exists()
+
+
+def test_a_model_that_diverged_is_told(run_folder, npz, convfilter, tmp_path):
+    """NaN is no answer, neither of a test nor of a photo."""
+    model = _loaded(run_folder / "best.keras")
+    head = model.layers[-1]
+    head.set_weights([np.full_like(values, np.nan) for values in head.get_weights()])
+    model.save(tmp_path / "nan.keras")
+    Image.fromarray(np.pad(np.full((20, 4), 255, np.uint8), 12)).save("one.png")
+    for words in (
+        ("evaluate", tmp_path / "nan.keras", "--data", npz),
+        ("predict", tmp_path / "nan.keras", "one.png"),
+    ):
+        done = convfilter(*words)
+        assert done.code == 1
+        assert "its training diverged; use an earlier model" in done.err
 
 
 def test_a_run_folder_is_not_overwritten(run_folder, npz, convfilter):

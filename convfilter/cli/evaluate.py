@@ -1,6 +1,7 @@
 """convfilter evaluate."""
 
 import json
+import math
 from pathlib import Path
 
 import click
@@ -35,6 +36,10 @@ def command(model: Path, data: str, as_json: bool) -> None:
             "give the data it was made for"
         )
     report, confusion = assess(network, part, len(found.classes))
+    if not math.isfinite(report["loss"]):
+        raise DataError(
+            f"{model}: its answers are no numbers, so its training diverged; use an earlier model"
+        )
     if as_json:
         click.echo(json.dumps({**report, "classes": list(found.classes), "confusion": confusion}, indent=2))
         return

@@ -45,7 +45,9 @@ def command(
 
 
 def _line(done: "Exported") -> str:
-    files = ", ".join(f"{path} ({size:,} bytes)" for path, size in done.files.items())
+    from convfilter.picture import shown
+
+    files = ", ".join(f"{shown(path)} ({size:,} bytes)" for path, size in done.files.items())
     ports = " → ".join(f"{port.name} {port.shape}" for port in (done.input, done.output))
     same = f"differs from Keras by {done.difference:.2g} at most" if done.difference else "equal to Keras"
     return f"{files}: {done.format}, {same}; {ports}"

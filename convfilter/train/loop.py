@@ -114,7 +114,7 @@ def _epoch(
 
 
 def predict(model: Any, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
-    """Probabilities (n, classes) for uint8 images (n, H, W, C)."""
+    """Probabilities (n, classes) for uint8 images (n, H, W, C); NaN where the training diverged."""
     batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
     return np.concatenate([np.asarray(model.predict_on_batch(as_floats(batch))) for batch in batches])
 

@@ -22,6 +22,8 @@ def read_photo(model: Any, path: Path) -> list[dict[str, Any]]:
         raise DataError(f"the model takes pictures of {model.input_shape[1:]}, photos become (28, 28, 1)")
     found = find_digits(_on_white(read(path)))
     probabilities = predict(model, np.stack([digit.image for digit in found])[..., None])
+    if not np.isfinite(probabilities).all():
+        raise DataError("the model's answers are no numbers, so its training diverged; use an earlier model")
     return [
         {
             "digit": int(row.argmax()),
