@@ -79,7 +79,11 @@ def _write_litert(model: Any, path: Path, facts: dict[str, str]) -> None:
 def _write_openvino(model: Any, path: Path, facts: dict[str, str]) -> None:
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # reports every conversion
     import openvino
+    import tensorflow as tf
+    from openvino.frontend.tensorflow import utils
 
+    # Its own raises a NameError from Python 3.13 on, where a name that exec() made is gone for the next.
+    utils.get_environment_setup = lambda framework: {"tensorflow": tf.__version__}
     draft = path.with_stem("draft")
     model.export(os.fspath(draft), format="openvino", verbose=False, input_signature=_signature(model))
     found = openvino.Core().read_model(draft)

@@ -385,7 +385,6 @@ def _loaded(path):
         (["evaluate", "missing.keras"], 1, "missing.keras"),
         (["predict", "model.h5", "x.png"], 2, "model.h5"),
         (["train", "mnist", "--resume", "nowhere"], 1, "holds no run"),
-        (["train", "mnist", "--resume", "nowhere", "--tensorboard"], 1, "holds no run"),
         (
             ["train", "mnist", "--resume", "nowhere", "--epochs", "9"],
             2,
@@ -400,6 +399,14 @@ def test_wrong_training_commands(convfilter, npz, arguments, code, said):
     done = convfilter(*(str(npz) if word == "{npz}" else word for word in arguments), "--debug")
     assert done.code == code
     assert said in done.err.splitlines()[-1]
+    assert not Path("nowhere").exists()
+
+
+def test_logs_make_no_folder_of_their_own(convfilter):
+    """A mistyped run has no folder afterwards, though TensorBoard's logs were asked for."""
+    pytest.importorskip("tensorboard")
+    done = convfilter("train", "mnist", "--resume", "nowhere", "--tensorboard")
+    assert "holds no run" in done.err
     assert not Path("nowhere").exists()
 
 
