@@ -64,6 +64,10 @@ def plan(
     else:
         if os.path.exists(output) and not os.path.isdir(output):
             raise FilterError(f"{output}: several pictures need a folder as OUTPUT, this is a file")
+        if not os.path.isdir(output) and not output.endswith(("/", os.sep)) and extension_format(output):
+            raise FilterError(
+                f"{output}: several pictures need a folder as OUTPUT; write {output}/ if it is one"
+            )
         jobs = [
             _job_into(source, relative, Path(output), chosen)
             for source, relative in _sources(inputs, Path(output), recursive)

@@ -204,10 +204,19 @@ def test_interrupted_with_several_at_once(folder, tmp_path):
     running.send_signal(signal.SIGINT)
     said = running.communicate(timeout=60)[1]
     assert running.returncode == 130
+    assert "with --resume to go on" in said
     assert "interrupted" in said
     assert not list((tmp_path / "out").glob(".*.tmp"))
     for path in (tmp_path / "out").glob("*.png"):
         Image.open(path).load()
+
+
+def test_several_pictures_and_the_name_of_one(convfilter, folder, photo):
+    """A file's name is no folder, unless a slash says so."""
+    done = convfilter("apply", "sobel", photo, folder / "1.png", "edges.png")
+    assert done.code == 2
+    assert "several pictures need a folder as OUTPUT; write edges.png/ if it is one" in done.err
+    assert convfilter("apply", "sobel", photo, folder / "1.png", "edges.png/").code == 0
 
 
 # TIFFs by strips

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 @click.option("--quality", type=click.IntRange(1, 100), help="JPEG or WebP quality. [default: 95 or 90]")
 @click.option("--max-pixels", type=click.IntRange(1), help="Refuse larger pictures. [default: 89478485]")
 @click.option("--recursive", "-r", is_flag=True, help="Filter the pictures in folders and subfolders.")
-@click.option("--resume", is_flag=True, help="Skip what an earlier run, interrupted or not, has finished.")
+@click.option(
+    "--resume", is_flag=True, help="Skip what an interrupted run, or one with --resume, has finished."
+)
 @click.option("--shard", metavar="I/N", type=ShardType(), help="Do part I of N of the pictures.")
 @click.option("--no-clobber", is_flag=True, help="Leave files that exist as they are.")
 @click.option(
@@ -120,9 +122,14 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     engine = choose_engine(asked, device=options["device"], plan=options["plan"], tile=options["tile"])
     at_once = max(1, min(options["jobs"] or engine.threads, len(jobs)))
     report = Report(len(jobs), options)
-    with report:
-        for done in run(jobs, pipeline, look, habits, engine.sharing(at_once), at_once, report.rows):
-            report.add(done)
+    try:
+        with report:
+            for done in run(jobs, pipeline, look, habits, engine.sharing(at_once), at_once, report.rows):
+                report.add(done)
+    except KeyboardInterrupt:
+        if manifest:
+            click.echo("give the same command with --resume to go on", err=True)
+        raise
     code = report.finish()
     if manifest and code == 0 and not options["resume"]:
         manifest.remove()

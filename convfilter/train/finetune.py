@@ -114,7 +114,10 @@ def finetune(
     FilterError for a network that can't be fine-tuned.
     """
     if data.train is None or data.test is None or data.train.labels is None or data.test.labels is None:
-        raise DataError(f"{data.source}: fine-tuning needs labelled pictures for training and for the test")
+        raise DataError(
+            f"{data.source}: fine-tuning needs labelled pictures for training and "
+            "for the test; give a folder that holds train and test"
+        )
     chosen = few(data.train, tuning.each, plan.seed)
     reusable = reuse(fresh_copy(trained, len(data.classes), tuning.keep_head), trained)
     for name in tuning.frozen:
