@@ -297,6 +297,17 @@ def test_a_resume_needs_the_same_data_and_machine(run_folder, npz, tmp_path, dig
             run.resume(changed, Silent())
 
 
+def test_data_by_name_is_recorded_by_name(digits, tmp_path, monkeypatch):
+    """Whatever lies in the current folder: a resume asks Keras' loader again, or the same file."""
+    from convfilter.train import run
+
+    monkeypatch.chdir(tmp_path)
+    Path("mnist").mkdir()
+    named = replace(digits, name="mnist", source="keras.datasets.mnist")
+    assert run.describe_data(named)["source"] == "mnist"
+    assert run.describe_data(replace(digits, source="a.npz"))["source"] == str(Path("a.npz").resolve())
+
+
 def test_evaluate_predict_extract_features(run_folder, npz, convfilter, digits):
     """The commands on a trained model: the report's accuracy, a photo's digits, kernels that apply runs."""
 

@@ -39,12 +39,12 @@ def command(
     from convfilter.cli.training import Watch, say
     from convfilter.runtime import choose_backend
 
+    if resume is not None:
+        _refuse_beside_resume()
     if backend:
         choose_backend(backend)
     from convfilter.train import run
 
-    if resume is not None:
-        _refuse_beside_resume()
     if resume is None:
         plan = run.new_plan(recipe, seed, **given)
         folder = out or run.new_folder(dataset)

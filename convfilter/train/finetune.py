@@ -124,7 +124,7 @@ def finetune(
         if name not in reusable:
             raise FilterError(f'no layer "{name}" whose weights are kept; kept are {", ".join(reusable)}')
     _claim(folder, {"plan": asdict(plan), "tuning": asdict(tuning), "model": model_hash,
-                    "data": describe_data(data, data.source), "environment": environment()})  # fmt: skip
+                    "data": describe_data(data), "environment": environment()})  # fmt: skip
     report: dict[str, Any] = {"images": len(chosen.images), "seed": plan.seed}
     for name in ("scratch", "finetuned"):
         keras.utils.set_random_seed(plan.seed)

@@ -19,7 +19,6 @@ from convfilter.files import atomic_write
 from convfilter.train.architectures import build, check_name
 from convfilter.train.card import model_card
 from convfilter.train.data import Data, Dataset, Row, load, split
-from convfilter.train.download import NAMED
 from convfilter.train.loop import Plan, Watcher, predict, scores, seconds_trained, train
 from convfilter.train.pictures import write_all
 from convfilter.train.pictures.figures import require_matplotlib
@@ -70,7 +69,7 @@ def start(source: str, plan: Plan, folder: Path, watcher: Watcher) -> Result:
     data = load(source, limit=plan.limit, classes=plan.classes, progress=watcher.load)
     require_matplotlib()
     folder.mkdir(parents=True, exist_ok=True)
-    config = {"plan": asdict(plan), "data": describe_data(data, source), "environment": environment()}
+    config = {"plan": asdict(plan), "data": describe_data(data), "environment": environment()}
     write_json(folder / CONFIG, config)
     return _run(data, plan, folder, watcher, config)
 
@@ -85,7 +84,7 @@ def resume(folder: Path, watcher: Watcher, source: str | None = None) -> Result:
         raise DataError(f"{folder}: holds no run to resume ({why}); give a run folder") from error
     source = source or held["source"]
     data = load(source, limit=plan.limit, classes=plan.classes, progress=watcher.load)
-    found = describe_data(data, source)
+    found = describe_data(data)
     if any(found.get(part) != held.get(part) for part in ("sha256", "test_sha256", "classes")):
         raise DataError(f"{folder}: the data is not what the run started with; give the same with --data")
     now = environment()
@@ -163,7 +162,7 @@ def write_submission(model: Any, dataset: Dataset, path: Path) -> None:
     _write_text(path, text.getvalue())
 
 
-def describe_data(data: Data, source: str) -> dict[str, Any]:
+def describe_data(data: Data) -> dict[str, Any]:
     """What config.json says of the data."""
     counts = {
         part: len(found.images)
@@ -177,7 +176,9 @@ def describe_data(data: Data, source: str) -> dict[str, Any]:
     }
     return {
         "name": data.name,
-        "source": source if source in NAMED else str(Path(source).resolve()),
+        "source": data.name
+        if data.source.startswith("keras.datasets.")
+        else str(Path(data.source).resolve()),
         **hashes,
         "classes": list(data.classes),
         **counts,
