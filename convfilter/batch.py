@@ -19,6 +19,7 @@ from convfilter.errors import BackendError, ConvfilterError, FilterError, Pictur
 from convfilter.files import atomic_write
 from convfilter.filtering import Engine, Filtered, Look, collect, filter_rows, in_order, strips
 from convfilter.image import read
+from convfilter.image_metadata import storable
 from convfilter.image_write import write
 from convfilter.picture import (
     DEFAULT_MAX_PIXELS,
@@ -99,7 +100,7 @@ def run(
 
 
 def _one(job: Job, pipeline: Pipeline, look: Look, output: Output, engine: Engine, watch: Watch) -> Done:
-    """Do one job. Whatever goes wrong is this picture's failure, unless no other picture would fare better."""
+    """Do one job. Whatever goes wrong is this picture's failure, unless no picture would fare better."""
     start = time.perf_counter()
     targets: tuple[str, ...] = ()
     try:
@@ -136,7 +137,7 @@ def _filter_file(
         pages = _finish(result, targets, job, output, watch)
     if manifest:
         manifest.add(key)
-    notes = source.metadata.notes
+    notes = storable(result.metadata, job.format).notes
     if result.has_alpha and not job.format.alpha:
         notes += (f"its transparency is lost: {job.format.name} holds none",)
     return Done(job.source, targets, "written", result.size, pages=pages, notes=notes)
