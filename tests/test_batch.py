@@ -133,7 +133,7 @@ def test_a_picture_is_freed_when_it_is_written(
         assert done.status == "written", done.error
         assert sum(array() is not None for array in seen) <= 2 * (at_once + 1)  # of those in work
     assert len(seen) == 2 * 12
-    assert [array() for array in seen] == [None] * len(seen)
+    assert all(array() is None for array in seen)
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
@@ -148,7 +148,7 @@ def test_a_failure_holds_no_picture(convfilter, folder, monkeypatch, no_collecti
     assert [done.status for done in dones] == ["failed"] * 9
     assert all(done.error.__traceback__ or done.error.__cause__.__traceback__ for done in dones)
     assert len(seen) == 9
-    assert [array() for array in seen] == [None] * len(seen)
+    assert all(array() is None for array in seen)
 
 
 PEAKS = """
@@ -176,6 +176,17 @@ def test_memory_does_not_grow_with_the_folder(camera, tmp_path):
     assert done.returncode == 0, done.stderr
     few, many = map(int, done.stdout.split())
     assert many - few < 20 * 640 * 480 / 1024  # the 420 more are 126 MiB read, and as much again computed
+
+
+def test_keras_by_strips_has_one_model_for_all_pictures(convfilter, folder, monkeypatch):
+    """Of each model that is built Keras keeps something for ever."""
+    from convfilter import stage_model
+
+    built, build = [], stage_model.build_stage
+    monkeypatch.setattr(stage_model, "build_stage", lambda *args: built.append(args) or build(*args))
+    done = convfilter("apply", "box-5", folder, "out", "-r", "--engine", "keras", "--tile", 16)
+    assert done.code == 0, done.err
+    assert len(built) == 1
 
 
 # What nobody foresaw
