@@ -1,11 +1,10 @@
 """The command's entry: answers --version at once, else hands over to click."""
 
 import contextlib
-import gc
 import os
 import sys
 
-GARBAGE = 50_000  # new objects between two collections
+from convfilter import garbage
 
 
 def main() -> None:
@@ -17,7 +16,7 @@ def main() -> None:
         except OSError:  # nobody reads it
             os._exit(1)
         return
-    gc.set_threshold(GARBAGE, 10, 10)  # importing makes many objects and no garbage: 7 ms
+    garbage.put_off()
     from convfilter.cli import run
 
     with contextlib.suppress(OSError, AttributeError):  # there is no stderr

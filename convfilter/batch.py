@@ -4,9 +4,10 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +19,7 @@ from convfilter.errors import BackendError, ConvfilterError, FilterError, Pictur
 from convfilter.files import atomic_write
 from convfilter.filtering import Engine, Filtered, Look, collect, filter_rows, in_order, strips
 from convfilter.image import read
+from convfilter.image_metadata import storable
 from convfilter.image_write import write
 from convfilter.picture import (
     DEFAULT_MAX_PIXELS,
@@ -98,32 +100,65 @@ def run(
 
 
 def _one(job: Job, pipeline: Pipeline, look: Look, output: Output, engine: Engine, watch: Watch) -> Done:
+    """Do one job. Whatever goes wrong is this picture's failure, unless no picture would fare better."""
     start = time.perf_counter()
-    targets: list[str] = []
+    targets: tuple[str, ...] = ()
     try:
-        targets = job.targets(pipeline.out_channels)
-        if not output.clobber and all(os.path.exists(target) for target in targets):
-            return Done(job.source, tuple(targets), "skipped")
-        manifest = output.manifest if job.source != STREAM else None
-        key = manifest.key(job.source, targets) if manifest else ""
-        if manifest and output.resume and manifest.has(key, targets):
-            return Done(job.source, tuple(targets), "skipped")
-        with _opened(job.source, pipeline, look, output) as source:
-            with _about(job.source):
-                dtype = choose_dtype(job.format, source, look.range or pipeline.range)
-                result = filter_rows(pipeline, source, look, dtype, engine)
-            pages = _finish(result, targets, job, output, watch)
-        if manifest:
-            manifest.add(key)
-    except BackendError:  # no picture will fare better
+        targets = tuple(job.targets(pipeline.out_channels))
+        done = _filter_file(job, targets, pipeline, look, output, engine, watch)
+    except (BackendError, BrokenPipeError):
         raise
-    except ConvfilterError as error:
-        return Done(job.source, tuple(targets), "failed", None, time.perf_counter() - start, error)
-    notes = source.metadata.notes
+    except Exception as error:
+        # The failure has no name here: its traceback holds this frame, and the two would keep each other.
+        return Done(job.source, targets, "failed", None, time.perf_counter() - start, _failure(job, error))
+    return replace(done, seconds=time.perf_counter() - start)
+
+
+def _filter_file(
+    job: Job,
+    targets: tuple[str, ...],
+    pipeline: Pipeline,
+    look: Look,
+    output: Output,
+    engine: Engine,
+    watch: Watch,
+) -> Done:
+    """Read, filter and write a picture, unless it is there already."""
+    if not output.clobber and all(os.path.exists(target) for target in targets):
+        return Done(job.source, targets, "skipped")
+    manifest = output.manifest if job.source != STREAM else None
+    key = manifest.key(job.source, targets) if manifest else ""
+    if manifest and output.resume and manifest.has(key, targets):
+        return Done(job.source, targets, "skipped")
+    with _opened(job.source, pipeline, look, output) as source:
+        with _about(job.source):
+            dtype = choose_dtype(job.format, source, look.range or pipeline.range)
+            result = filter_rows(pipeline, source, look, dtype, engine)
+        pages = _finish(result, targets, job, output, watch)
+    if manifest:
+        manifest.add(key)
+    notes = storable(result.metadata, job.format).notes
     if result.has_alpha and not job.format.alpha:
         notes += (f"its transparency is lost: {job.format.name} holds none",)
-    seconds = time.perf_counter() - start
-    return Done(job.source, tuple(targets), "written", result.size, seconds, None, pages, notes)
+    return Done(job.source, targets, "written", result.size, pages=pages, notes=notes)
+
+
+def _failure(job: Job, error: Exception) -> ConvfilterError:
+    """What is said of an error, with its traceback, but without the pictures in the traceback's frames."""
+    if isinstance(error, ConvfilterError):
+        failure = error
+    else:
+        if isinstance(error, MemoryError):
+            failure = PictureError(f"{job.source}: not enough memory; make the picture smaller")
+        else:  # nobody foresaw it
+            said = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
+            failure = PictureError(f"{job.source}: internal error: {said}; please report it")
+        failure.__cause__ = error
+    linked: BaseException | None = failure
+    while linked is not None:
+        traceback.clear_frames(linked.__traceback__)
+        linked = linked.__cause__ or linked.__context__
+    return failure
 
 
 @contextmanager
@@ -186,8 +221,6 @@ def _about(name: str) -> Iterator[None]:
         raise
     except ConvfilterError as error:
         raise type(error)(f"{name}: {error}") from error
-    except MemoryError as error:
-        raise PictureError(f"{name}: not enough memory; make the picture smaller") from error
 
 
 def choose_dtype(form: Format, source: RowSource, how: str) -> np.dtype:

@@ -168,12 +168,13 @@ def _read_pillow(file: BinaryIO, codec: str, gray: bool, max_pixels: int, label:
             clear = pixels == np.multiply(key, scale)
             full = deep.full_scale(pixels.dtype)
             alpha = np.where(clear.all(-1) if pixels.ndim == 3 else clear, 0, full).astype(pixels.dtype)
-        orientation, exif = _exif(image.getexif)
+        orientation, exif, notes = _exif(image.getexif)
         dpi = _tiff_dpi(tags) if tags else _dpi(image.info.get("dpi"))
         if dpi and sideways and orientation == 1:  # Pillow turns a TIFF upright as it loads
             dpi = dpi[::-1]
-        more = ("it has more pages; the first is filtered",) if getattr(tags, "next", 0) else ()
-        held = Metadata(_profile(image.info.get("icc_profile")), dpi, exif, more)
+        if getattr(tags, "next", 0):
+            notes += ("it has more pages; the first is filtered",)
+        held = Metadata(_profile(image.info.get("icc_profile")), dpi, exif, notes)
         return _Frame(pixels, alpha, orientation, held)
 
 
@@ -188,10 +189,10 @@ def _read_tiff(file: BinaryIO, max_pixels: int, label: str) -> _Frame:
         loaded.load_from_fp(file)  # fails for BigTIFF, whose EXIF is left behind
         return loaded
 
-    _, exif = _exif(load)
+    _, exif, notes = _exif(load)
     said = tags.get(_ORIENTATION)
     orientation = said if said in _UPRIGHT else 1
-    held = Metadata(_profile(tags.get(deep.ICC_PROFILE)), _tiff_dpi(tags), exif)
+    held = Metadata(_profile(tags.get(deep.ICC_PROFILE)), _tiff_dpi(tags), exif, notes)
     return _Frame(pixels, alpha, orientation, held)
 
 
@@ -253,8 +254,9 @@ def _tiff_dpi(tags: Any) -> tuple[float, float] | None:
     return (pair[0] * scale, pair[1] * scale) if pair and scale else None
 
 
-def _exif(load: Callable[[], Image.Exif]) -> tuple[int, bytes | None]:
-    """The orientation to undo, and the EXIF to carry on, upright; a broken block is no reason to fail."""
+def _exif(load: Callable[[], Image.Exif]) -> tuple[int, bytes | None, tuple[str, ...]]:
+    """The orientation to undo, the EXIF to carry on, upright, and notes; a broken block is no reason to
+    fail."""
     kept = Image.Exif()
     orientation = 1
     with contextlib.suppress(Exception):
@@ -269,11 +271,11 @@ def _exif(load: Callable[[], Image.Exif]) -> tuple[int, bytes | None]:
             if inner:
                 kept[part] = inner
     if not len(kept):
-        return orientation, None
+        return orientation, None, ()
     kept[_ORIENTATION] = 1
     with contextlib.suppress(Exception):
-        return orientation, kept.tobytes()
-    return orientation, None
+        return orientation, kept.tobytes(), ()
+    return orientation, None, ("its EXIF data is damaged, and is left out",)
 
 
 def _finished(frame: _Frame, gray: bool, label: str) -> Picture:

@@ -182,12 +182,13 @@ def _metadata(file: BinaryIO, tiff: "TiffFile", page: "TiffPage") -> Metadata:
         held.load_from_fp(file, page.offset)
         return held
 
-    _, exif = _exif(load)
+    _, exif, notes = _exif(load)
     icc = _profile(page.iccprofile)
     ratios = {tag: _ratio(page.tags.valueof(tag)) for tag in (X_RESOLUTION, Y_RESOLUTION)}
     dpi = _tiff_dpi({**ratios, RESOLUTION_UNIT: page.tags.valueof(RESOLUTION_UNIT, 2)})
-    more = ("it has more pages; the first is filtered",) if tiff.pages.is_multipage else ()
-    return Metadata(icc if icc_fits(icc, _CHANNELS[page.photometric] == 1) else None, dpi, exif, more)
+    if tiff.pages.is_multipage:
+        notes += ("it has more pages; the first is filtered",)
+    return Metadata(icc if icc_fits(icc, _CHANNELS[page.photometric] == 1) else None, dpi, exif, notes)
 
 
 def _ratio(value: object) -> float | None:

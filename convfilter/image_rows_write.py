@@ -8,8 +8,9 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
+from convfilter.image_metadata import storable
 from convfilter.image_write import icc_fits
-from convfilter.picture import Metadata
+from convfilter.picture import FORMATS, Metadata
 
 _SIDE = 256  # pixels of a tile
 _CLASSIC_LIMIT = 2**32 - 2**25  # bytes; offsets are 32-bit, and the directories need room too
@@ -134,7 +135,7 @@ class TiffRows:
         """What TiffWriter.write is told of a page."""
         samples = self._channels + self._alpha
         gray = self._channels == 1
-        dpi = metadata.dpi if metadata.dpi and max(metadata.dpi) < 2**32 else None  # its place has 32 bits
+        dpi = storable(metadata, FORMATS["tiff"]).dpi
         return {
             "shape": self._shape if samples == 1 else (*self._shape, samples),
             "dtype": self._empty[1],

@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -11,7 +12,8 @@ from PIL import Image
 
 from convfilter import image_deep as tiff
 from convfilter.errors import FilterError, PictureError
-from convfilter.picture import Format, Metadata, Picture
+from convfilter.image_metadata import storable
+from convfilter.picture import Format, Picture
 
 _INCH = 0.0254  # metres
 _PNG_COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> PNG colour type
@@ -65,14 +67,14 @@ def _check(pages: Sequence[Picture], format: Format) -> None:
 
 
 def _fitting(page: Picture, format: Format) -> Picture:
-    """The page without a channel axis of one, an alpha that has no room, or a profile of other colours."""
+    """The page without a channel axis of one, and without an alpha or metadata that have no room."""
     pixels = page.pixels
     if format.name != "npy" and pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     held = page.metadata
     gray = pixels.ndim == 2 and format.name != "webp"  # WebP has no gray: written as colour
     icc = held.icc if icc_fits(held.icc, gray) else None
-    return Picture(pixels, page.alpha if format.alpha else None, Metadata(icc, held.dpi, held.exif))
+    return Picture(pixels, page.alpha if format.alpha else None, storable(replace(held, icc=icc), format))
 
 
 def icc_fits(icc: bytes | None, gray: bool) -> bool:
@@ -98,8 +100,6 @@ def _write_pillow(target: BinaryIO, page: Picture, format: Format, quality: int 
         "exif": held.exif,
         "dpi": held.dpi,
     }
-    if format.codec == "JPEG" and len(held.exif or b"") > 65_533:  # one JPEG segment
-        del options["exif"]
     if format.codec == "WEBP":
         image = image.convert("RGB" if page.alpha is None else "RGBA")
     given = {key: value for key, value in options.items() if value is not None}

@@ -18,7 +18,7 @@ class Metadata:
     icc: bytes | None = None
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
-    notes: tuple[str, ...] = ()  # what reading left behind
+    notes: tuple[str, ...] = ()  # what reading or writing left out
 
 
 @dataclass(frozen=True)
@@ -131,16 +131,32 @@ class Format:
     writable: bool = True
     quality: int | None = None  # the default, 1 to 100; None where the format has no such thing
     max_side: int | None = None  # pixels
+    dpi: tuple[float, float] | None = None  # least and most dots per inch; None where it has no place
+    max_icc: int | None = None  # bytes of a colour profile
+    max_exif: int | None = None  # bytes, with the "Exif" that they begin with
 
 
 _INTEGERS = ("uint8", "uint16")
 _ALL = ("uint8", "uint16", "float32")
+_METRIC = (0.0254, 54_546_000.0)  # dots per inch that are 1 to 2³¹ − 1 dots a metre
+_JPEG_SEGMENT = 65_533  # bytes
 FORMATS: dict[str, Format] = {
-    "png": Format("png", "PNG", (".png",), _INTEGERS, alpha=True),
-    "jpeg": Format("jpeg", "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), quality=95, max_side=65_500),
-    "tiff": Format("tiff", "TIFF", (".tif", ".tiff"), _ALL, alpha=True, pages=True),
+    "png": Format("png", "PNG", (".png",), _INTEGERS, alpha=True, dpi=_METRIC),
+    "jpeg": Format(
+        "jpeg",
+        "JPEG",
+        (".jpg", ".jpeg", ".jpe", ".jfif"),
+        quality=95,
+        max_side=65_500,
+        dpi=(1, 65_535),
+        max_icc=255 * (_JPEG_SEGMENT - 14),
+        max_exif=_JPEG_SEGMENT,
+    ),
+    "tiff": Format(
+        "tiff", "TIFF", (".tif", ".tiff"), _ALL, alpha=True, pages=True, dpi=(1 / (2**32 - 1), 2**32 - 1)
+    ),
     "webp": Format("webp", "WEBP", (".webp",), alpha=True, quality=90, max_side=16_383),
-    "bmp": Format("bmp", "BMP", (".bmp",)),
+    "bmp": Format("bmp", "BMP", (".bmp",), dpi=_METRIC),
     "pgm": Format("pgm", "PPM", (".pgm",), _INTEGERS, colour=False),
     "ppm": Format("ppm", "PPM", (".ppm", ".pnm"), _INTEGERS),
     "pbm": Format("pbm", "PPM", (".pbm",), colour=False, writable=False),

@@ -52,10 +52,7 @@ def _after(source: Raster, stage: Stage, run: Run | None) -> Raster:
     size = stage.size(source.size)
     buffers, most = threading.local(), max(stage.rows_at_once(size[1]), 1)
 
-    def rows(top: int, bottom: int) -> np.ndarray:
-        if bottom - top > most:
-            parts = range(top, bottom, most)
-            return np.concatenate([rows(part, min(part + most, bottom)) for part in parts], axis=1)
+    def strip(top: int, bottom: int) -> np.ndarray:
         first = top * stage.strides[0] - stage.pad.top
         last = (bottom - 1) * stage.strides[0] + stage.extent[0] - stage.pad.top
         blocks = -(-size[1] // stage.phases) + stage.blocks - 1
@@ -68,6 +65,13 @@ def _after(source: Raster, stage: Stage, run: Run | None) -> Raster:
             return np.moveaxis(buffer, 2, 0).copy()
         shape = (1, len(buffer), -1, source.channels * stage.phases)
         return _planes(run(buffer.reshape(shape))[0], stage, size[1])
+
+    def rows(top: int, bottom: int) -> np.ndarray:
+        # It must not call itself: a function that holds itself keeps the picture until a garbage collection.
+        if bottom - top <= most:
+            return strip(top, bottom)
+        parts = range(top, bottom, most)
+        return np.concatenate([strip(part, min(part + most, bottom)) for part in parts], axis=1)
 
     return Raster(size, stage.channels[1], rows)
 

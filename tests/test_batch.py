@@ -1,10 +1,14 @@
 """Folders: several pictures at once, interrupted runs that go on, parts of the work, and giant TIFFs."""
 
+import gc
 import json
 import signal
+import struct
 import subprocess
 import sys
+import threading
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +17,11 @@ import tifffile
 from PIL import Image
 
 from convfilter import batch
-from convfilter.filtering import in_order
+from convfilter.engines import choose_engine
+from convfilter.errors import BackendError
+from convfilter.filtering import Look, in_order
+from convfilter.filters import make_pipeline
+from convfilter.plan import plan
 
 RNG = np.random.default_rng(8)
 
@@ -74,6 +82,241 @@ def test_an_error_in_a_thread_is_raised():
 
     with pytest.raises(ValueError, match="1"):
         list(in_order(fail, iter((1, 2, 3)), 2))
+
+
+# Memory
+
+
+@pytest.fixture
+def no_collections():
+    """Only reference counts free what nobody holds."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def run_watched(monkeypatch, folder, filters, look, at_once, **settings):
+    """What becomes of the pictures, and weak references to the pixels read and to those computed."""
+    pipeline = make_pipeline(filters, **settings)
+    jobs = plan([str(folder)], "out", recursive=True, format_name=None, pages=pipeline.out_channels)
+    seen = []
+
+    def watched(function):
+        def call(*args, **options):
+            made = function(*args, **options)
+            seen.extend(weakref.ref(page.pixels) for page in (made if isinstance(made, list) else [made]))
+            return made
+
+        return call
+
+    monkeypatch.setattr(batch, "read", watched(batch.read))
+    monkeypatch.setattr(batch, "collect", watched(batch.collect))
+    engine = choose_engine().sharing(at_once)
+    return batch.run(jobs, pipeline, look, batch.Output(), engine, at_once), seen
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+@pytest.mark.parametrize(
+    ("filters", "look"),
+    [("sobel", Look()), ("gaussian", Look("luma")), ("sobel", Look("each", "rescale", linear=True))],
+)
+def test_a_picture_is_freed_when_it_is_written(
+    convfilter, folder, monkeypatch, no_collections, filters, look, at_once
+):
+    """No pixels outlive the next picture's turn, without a garbage collection."""
+    for number in range(3):
+        pixels = RNG.integers(0, 256, (100, 150, 4), np.uint8)
+        Image.fromarray(pixels).save(folder / f"a{number}.png")
+    dones, seen = run_watched(monkeypatch, folder, filters, look, at_once)
+    for done in dones:
+        assert done.status == "written", done.error
+        assert sum(array() is not None for array in seen) <= 2 * (at_once + 1)  # of those in work
+    assert len(seen) == 2 * 12
+    assert all(array() is None for array in seen)
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+@pytest.mark.parametrize("error", [None, ZeroDivisionError("lost")])
+def test_a_failure_holds_no_picture(convfilter, folder, monkeypatch, no_collections, error, at_once):
+    """Who keeps what became of the pictures, errors with their tracebacks, keeps none of the pixels."""
+    if error:
+        monkeypatch.setattr(batch, "_finish", raising(error))
+    filters, settings = ("sobel", {}) if error else ("gaussian:sigma=30", {"pad": "valid"})  # too small
+    dones, seen = run_watched(monkeypatch, folder, filters, Look(), at_once, **settings)
+    dones = list(dones)
+    assert [done.status for done in dones] == ["failed"] * 9
+    assert all(done.error.__traceback__ or done.error.__cause__.__traceback__ for done in dones)
+    assert len(seen) == 9
+    assert all(array() is None for array in seen)
+
+
+PEAKS = """
+import gc, resource, sys
+gc.disable()
+from convfilter.cli import run
+for folder in sys.argv[1:]:
+    assert run(["apply", "sobel", folder, folder + "-out", "-r", "-q", "--jobs", "2", "--format", "bmp"]) == 0
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_folder(camera, tmp_path):
+    """480 pictures at their peak take what 60 take, and a few pictures more, with no garbage collection."""
+    Image.fromarray(camera).resize((640, 480)).save(tmp_path / "one.bmp")
+    for name, count in (("few", 60), ("many", 480)):
+        (tmp_path / name).mkdir()
+        for number in range(count):
+            (tmp_path / name / f"{number}.bmp").hardlink_to(tmp_path / "one.bmp")
+    child = [sys.executable, "-c", PEAKS, tmp_path / "few", tmp_path / "many"]
+    # Linux counts a parent's memory as its child's: a small process stands between
+    small = [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:], check=True)", *child]
+    done = subprocess.run(small, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    few, many = map(int, done.stdout.split())
+    assert many - few < 20 * 640 * 480 / 1024  # the 420 more are 126 MiB read, and as much again computed
+
+
+def test_keras_by_strips_has_one_model_for_all_pictures(convfilter, folder, monkeypatch):
+    """Of each model that is built Keras keeps something for ever."""
+    from convfilter import stage_model
+
+    built, build = [], stage_model.build_stage
+    monkeypatch.setattr(stage_model, "build_stage", lambda *args: built.append(args) or build(*args))
+    done = convfilter("apply", "box-5", folder, "out", "-r", "--engine", "keras", "--tile", 16)
+    assert done.code == 0, done.err
+    assert len(built) == 1
+
+
+# What nobody foresaw
+
+
+def raising(error):
+    def fail(*args, **options):
+        raise error
+
+    return fail
+
+
+def failing_for(name, function, error):
+    """The function, but for one picture of that size an error."""
+
+    def call(pipeline, source, *args):
+        if source.shape[0] == 30 + name:
+            raise error
+        return function(pipeline, source, *args)
+
+    return call
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ZeroDivisionError("lost\nand gone"), "internal error: ZeroDivisionError: lost; please report it"),
+        (OverflowError(), "internal error: OverflowError; please report it"),
+        (BufferError("\x1b[1m"), "internal error: BufferError: ?[1m; please report it"),
+        (MemoryError(), "not enough memory; make the picture smaller"),
+    ],
+)
+def test_what_nobody_foresaw_is_one_pictures_failure(convfilter, folder, monkeypatch, error, said, jobs):
+    monkeypatch.setattr(batch, "filter_rows", failing_for(4, batch.filter_rows, error))
+    done = convfilter("apply", "sobel", folder, "out", "-r", "--jobs", jobs, "--json")
+    assert done.code == 1
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert [row["status"] for row in rows] == ["written"] * 4 + ["failed"] + ["written"] * 4
+    assert rows[4]["error"] == f"{folder / '4.png'}: {said}"
+    assert f"Error: {folder / '4.png'}: {said}" in done.err.splitlines()
+    assert "Traceback" not in done.err
+    assert sorted(outputs(Path("out"))) == [f"{number}.png" for number in range(9) if number != 4]
+    assert manifests(Path("out"))  # it can be resumed
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_debug_shows_where_it_happened(convfilter, folder, monkeypatch, several):
+    monkeypatch.setenv("CONVFILTER_DEBUG", "")  # set by --debug, and put back after this test
+    monkeypatch.setattr(batch, "filter_rows", failing_for(4, batch.filter_rows, ZeroDivisionError("lost")))
+    inputs = [folder, "out", "-r"] if several else [folder / "4.png", "out.png"]
+    for options, wanted in (([], False), (["--debug"], True)):
+        done = convfilter("apply", "sobel", *inputs, *options)
+        assert done.code == 1
+        assert "internal error: ZeroDivisionError: lost; please report it" in done.err
+        assert ("Traceback" in done.err and "failing_for" not in done.err and "in call" in done.err) == wanted
+
+
+def test_what_nobody_foresaw_in_a_strip(convfilter, tmp_path, monkeypatch):
+    """An error in the threads that compute a TIFF's strips leaves the old file, and the next TIFF is done."""
+    from convfilter import filtering
+
+    (tmp_path / "in").mkdir()
+    Path("out").mkdir()
+    for name, white in (("a", 200), ("b", 100)):
+        tifffile.imwrite(f"in/{name}.tif", np.full((200, 300), white, np.uint8), tile=(16, 16))
+        Path(f"out/{name}.tif").write_bytes(b"old")
+    threads, compute = set(), filtering._pixels
+
+    def fail(values, *args):
+        threads.add(threading.current_thread())
+        if values.max() > 150:
+            raise ZeroDivisionError("lost")
+        return compute(values, *args)
+
+    monkeypatch.setattr(filtering, "_pixels", fail)
+    monkeypatch.setattr("convfilter.engines.cores", lambda: 2)
+    done = convfilter("apply", "identity", "in", "out", "-r", "--tile", 16, "--jobs", 1, "--json")
+    assert done.code == 1
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert [row["status"] for row in rows] == ["failed", "written"]
+    assert rows[0]["error"] == "in/a.tif: internal error: ZeroDivisionError: lost; please report it"
+    assert threading.main_thread() not in threads
+    assert Path("out/a.tif").read_bytes() == b"old"
+    assert (tifffile.imread("out/b.tif") == 100).all()
+    assert not list(Path("out").glob(".convfilter*.tmp"))
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (BackendError("no device gpu:7"), 2, "Error: no device gpu:7"),
+    ],
+)
+def test_what_would_meet_every_picture_ends_the_run(convfilter, folder, monkeypatch, error, code, said, jobs):
+    monkeypatch.setattr(batch, "filter_rows", failing_for(4, batch.filter_rows, error))
+    done = convfilter("apply", "sobel", folder, "out", "-r", "--jobs", jobs)
+    assert done.code == code
+    assert said in done.err
+    assert "internal error" not in done.err
+    assert len(outputs(Path("out"))) < 8 + jobs
+
+
+def test_a_reader_that_went_away_ends_the_run(convfilter, folder, monkeypatch):
+    """Nobody wants the pictures that are left; the command ends without a word."""
+    monkeypatch.setattr(batch, "_finish", raising(BrokenPipeError(32, "Broken pipe")))
+    dones, _ = run_watched(monkeypatch, folder, "sobel", Look(), 1)
+    with pytest.raises(BrokenPipeError):
+        next(dones)
+
+
+def test_an_absurd_resolution_is_left_out(convfilter, folder):
+    """A JPEG whose EXIF claims five thousand million dots per inch is filtered like any other, and noted."""
+    rational = struct.pack("<II", 2 * 10**9, 1)
+    entries = [(282, 5, 1, 50), (283, 5, 1, 58), (296, 3, 1, 3)]  # dots per centimetre
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 3)
+    exif += b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4) + rational * 2
+    Image.fromarray(RNG.integers(0, 256, (30, 40), np.uint8)).save(folder / "4a.jpg", exif=exif)
+    done = convfilter("apply", "sobel", folder, "out", "-r", "--format", "png", "--json")
+    assert done.code == 0, done.err
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert [row["status"] for row in rows] == ["written"] * 10
+    assert [row.get("notes") for row in rows if row["input"].endswith("4a.jpg")] == [
+        ["its resolution of 5.08e+09 x 5.08e+09 dots per inch is left out: png holds 0.0254 to 5.4546e+07"]
+    ]
+    with Image.open("out/4a.png") as image:
+        assert image.size == (40, 30)
+        assert "dpi" not in image.info
 
 
 # Interrupted and resumed

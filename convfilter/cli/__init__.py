@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from convfilter import __version__, signals
+from convfilter import __version__, garbage, signals
 
 # name → (module, one line of help): the help of the group needs no command's module.
 COMMANDS = {
@@ -38,6 +38,8 @@ class Commands(click.Group):
         if name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"convfilter.cli.{COMMANDS[name][0]}").command
+        if name != "apply":  # it imports more, and says itself when that is done
+            garbage.as_usual()
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

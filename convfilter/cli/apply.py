@@ -74,6 +74,7 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     convfilter apply ./mine.json --then laplacian in.png out.png
     convfilter apply laplacian photos/ edges/ --recursive --format png
     """
+    from convfilter import garbage
     from convfilter.cli.progress import Report
     from convfilter.filtering import Look
     from convfilter.filters import make_pipeline
@@ -122,6 +123,7 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     engine = choose_engine(asked, device=options["device"], plan=options["plan"], tile=options["tile"])
     at_once = max(1, min(options["jobs"] or engine.threads, len(jobs)))
     report = Report(len(jobs), options)
+    garbage.as_usual()
     try:
         with report:
             for done in run(jobs, pipeline, look, habits, engine.sharing(at_once), at_once, report.rows):

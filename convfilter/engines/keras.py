@@ -44,10 +44,16 @@ class KerasEngine:
         if self.tile is None and (have is None or needed < SHARE * have):
             whole = np.asarray(np.moveaxis(source.rows(0, source.size[0]), 0, 2)[None], np.float32)
             return of_array(np.moveaxis(run(pipeline, whole, full_scale, self.device)[0], 2, 0))
-        stages = cut(settled, full_scale, lambda conv, _: direct(conv))
+        stages = _stages_of(settled, full_scale)
         return through(source, stages, [_stage_run(stage, self.device, pipeline.name) for stage in stages])
 
 
+@lru_cache(maxsize=64)
+def _stages_of(pipeline: Pipeline, full_scale: float) -> tuple[Stage, ...]:
+    return cut(pipeline, full_scale, lambda conv, _: direct(conv))
+
+
+@lru_cache(maxsize=64)  # by the identity of the stage; Keras keeps something of every model that is built
 def _stage_run(stage: Stage, device: str, name: str) -> Run | None:
     if not stage.steps:
         return None
