@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from convfilter import temporary
 from convfilter.errors import PictureError
 from convfilter.picture import shown
 
@@ -91,21 +92,15 @@ def _replacing(target: Path, old: os.stat_result | None) -> Iterator[BinaryIO]:
     """Yield a hidden file beside `target` that takes its place at the end, with its permissions."""
     if old and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, "is write-protected")
-    temporary = target.with_name(f".convfilter-{os.urandom(8).hex()}.tmp")
-    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
-    handle = os.open(temporary, flags, 0o600 if old else 0o666)  # umask narrows the 666 of a new file
-    try:
-        with os.fdopen(handle, "wb") as file:
+    temporary.sweep(target.parent)
+    with temporary.file_in(target.parent, 0o600 if old else 0o666) as (draft, file):
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         if old:
-            os.chmod(temporary, stat.S_IMODE(old.st_mode))
-        os.replace(temporary, target)
-    except BaseException:  # Ctrl-C too
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+            os.chmod(draft, stat.S_IMODE(old.st_mode))
+        os.replace(draft, target)
     if hasattr(os, "O_DIRECTORY"):  # not on Windows; some network disks refuse it, with the file in place
         with contextlib.suppress(OSError):
             _sync_folder(target.parent)
