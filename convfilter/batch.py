@@ -33,6 +33,7 @@ from convfilter.picture import (
 )
 from convfilter.pipeline import Pipeline
 from convfilter.plan import STREAM, Job
+from convfilter.temporary import sweep, sweep_temporary_folder
 
 if TYPE_CHECKING:
     from convfilter.manifest import Manifest
@@ -95,6 +96,9 @@ def run(
     """Do the jobs, `at_once` of them together, and yield what became of each, in order; a picture that fails
     doesn't stop the rest. KeyboardInterrupt passes through; no partial file is left behind.
     """
+    sweep_temporary_folder()
+    for folder in {os.path.dirname(job.target) for job in jobs if job.target != STREAM}:
+        sweep(Path(folder))  # also where every picture is there already and nothing will be written
     work = partial(_one, pipeline=pipeline, look=look, output=output, engine=engine, watch=watch)
     yield from in_order(work, iter(jobs), at_once)
 

@@ -13,7 +13,6 @@ and exponential, which .tflite and .xml let overflow a little sooner or later th
 """
 
 import importlib.util
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -33,6 +32,7 @@ from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Layer, Pipe
 from convfilter.runtime import configured_backend, quiet
 from convfilter.signals import held
 from convfilter.stages import EXACT
+from convfilter.temporary import folder_in
 
 FULL_SCALES = (255.0, 65535.0, 1.0)
 TOLERANCE = 1e-4  # of full scale, or of the largest result where that is more
@@ -80,8 +80,8 @@ def export(pipeline: Pipeline, path: Path, full_scale: float | None = None) -> E
     kind = format_of(path)
     full = _full_scale(pipeline, full_scale)
     _check_packages(kind)
-    with tempfile.TemporaryDirectory(prefix="convfilter-", ignore_cleanup_errors=True) as folder:
-        draft = Path(folder) / f"filter{kind.extensions[-1]}"
+    with folder_in() as folder:
+        draft = folder / f"filter{kind.extensions[-1]}"
         with held(), _hushed():
             done = _written(kind, pipeline, full, draft)
         contents = {

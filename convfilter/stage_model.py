@@ -1,8 +1,6 @@
 """A stage's steps as a keras.Sequential of Keras' own layers and two small ones."""
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +8,7 @@ import numpy as np
 from convfilter.model import activation_of, keras, layers, ops
 from convfilter.runtime import quiet
 from convfilter.stages import Activate, Columns, CombineBlocks, Convolve, Numbers, Planes, Pooling, Step
+from convfilter.temporary import folder_in
 
 _register = keras.saving.register_keras_serializable(package="convfilter")
 
@@ -69,8 +68,8 @@ def build_stage(steps: Sequence[Step], channels: int) -> keras.Sequential:
 
 def export_litert(model: keras.Sequential) -> bytes:
     """Keras' export for LiteRT. Raises whatever the converter raises."""
-    with quiet(), tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "stage.tflite")
+    with quiet(), folder_in() as folder:
+        path = folder / "stage.tflite"
         model.export(str(path), format="litert", verbose=False)
         return path.read_bytes()
 

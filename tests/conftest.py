@@ -85,6 +85,25 @@ def process(tmp_path):
 
 
 @pytest.fixture
+def largest_file():
+    """largest_file(size) is a context in which no file of this process grows beyond so many bytes: the system
+    writes what fits, and refuses the next byte."""
+    import resource
+    from contextlib import contextmanager
+
+    @contextmanager
+    def limited(size):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited
+
+
+@pytest.fixture
 def foreign_settings():
     """A context in which Keras is set as a keras.json or another program may have set it."""
     from contextlib import contextmanager

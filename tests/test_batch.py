@@ -454,6 +454,21 @@ def test_interrupted_with_several_at_once(folder, tmp_path):
         Image.open(path).load()
 
 
+def test_a_picture_cut_short_is_a_failure_and_resumed(convfilter, photo, largest_file):
+    """The command fails, names the reason, and --resume writes what is missing."""
+    assert convfilter("apply", "sobel", photo, "whole.jpg").code == 0
+    whole = Path("whole.jpg").read_bytes()
+    for limit in (len(whole) - 1, len(whole) - 1000, 4096):
+        with largest_file(limit):
+            done = convfilter("apply", "sobel", photo, "out/", "--format", "jpg", "--resume", "--json")
+        assert done.code == 1
+        assert '"status": "failed"' in done.out
+        assert "photo.jpg: can't be written: it is larger than a file may be here" in done.err
+        assert not list(Path("out").glob("*.jpg"))
+    assert convfilter("apply", "sobel", photo, "out/", "--format", "jpg", "--resume").code == 0
+    assert Path("out/photo.jpg").read_bytes() == whole
+
+
 def test_several_pictures_and_the_name_of_one(convfilter, folder, photo):
     """A file's name is no folder, unless a slash says so."""
     done = convfilter("apply", "sobel", photo, folder / "1.png", "edges.png")

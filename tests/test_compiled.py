@@ -62,8 +62,6 @@ sys.exit(code)
 
 
 def run_script(*arguments, env=None):
-    import os
-
     command = [sys.executable, "-c", SCRIPT, *map(str, arguments)]
     return subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, **(env or {})}, timeout=120
@@ -192,13 +190,17 @@ def correlated(name):
 
 
 def test_processes_at_once(own_cache, photo, tmp_path):
-    """Three first runs at the same time end well, with the same picture and whole entries."""
+    """Three first runs at the same time end well, with the same picture and whole entries, and nothing left
+    in the temporary folder."""
     command = [sys.executable, "-m", "convfilter", "apply", "sobel", str(photo)]
-    running = [subprocess.Popen([*command, str(tmp_path / f"{n}.png")]) for n in range(3)]
+    (tmp_path / "tmp").mkdir()
+    env = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+    running = [subprocess.Popen([*command, str(tmp_path / f"{n}.png")], env=env) for n in range(3)]
     assert [process.wait(120) for process in running] == [0, 0, 0]
     assert len({(tmp_path / f"{n}.png").read_bytes() for n in range(3)}) == 1
     assert "damaged" not in [cache.described(path) for path in cache.entries()]
     assert not [path for path in own_cache.rglob("*") if path.suffix == ".tmp"]
+    assert not list((tmp_path / "tmp").iterdir())
 
 
 def test_threads_at_once(own_cache, monkeypatch):

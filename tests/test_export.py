@@ -13,7 +13,7 @@ import pytest
 from scipy import ndimage, signal
 
 import convfilter
-from convfilter import exporters
+from convfilter import exporters, temporary
 from convfilter.errors import BackendError, FilterError, PictureError
 from convfilter.export import _all_whole, _replace, export
 from convfilter.filters import make_pipeline
@@ -183,14 +183,47 @@ def test_the_report_as_json(convfilter, tmp_path):
     assert found["output"]["shape"] == [None, 25, None, None]
 
 
-def test_nothing_else_is_said(process, tmp_path):
-    """In a process of its own the command says one line and none of the converter's."""
+def test_nothing_else_is_said_or_left(process, tmp_path, tmp_path_factory):
+    """In a process of its own the command says one line and none of the converter's, and leaves one file."""
     needed(".tflite")
-    done = process("export", "gaussian:sigma=1", "--border", "reflect", "out.tflite")
+    temporaries = tmp_path_factory.mktemp("temporaries")
+    done = process("export", "gaussian:sigma=1", "--border", "reflect", "out.tflite", TMPDIR=str(temporaries))
     assert done.stderr == b""
     assert done.stdout.startswith(b"out.tflite (")
     assert done.stdout.count(b"\n") == 1
     assert os.listdir(tmp_path) == ["out.tflite"]
+    assert os.listdir(temporaries) == []
+
+
+KILLED = """
+import os, signal, sys, tempfile
+from convfilter.cli import run
+real = tempfile.NamedTemporaryFile
+def killed(*arguments, **options):
+    with real(*arguments, **options) as file:
+        file.write("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+tempfile.NamedTemporaryFile = killed
+run(["export", "sobel", "out.tflite"])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="locks and boot_id of Linux")
+def test_what_a_killed_export_left_goes_with_the_next_run(tmp_path):
+    """Its drafts, Keras' and TensorFlow's: killed when TensorFlow has just written a Python file."""
+    needed(".tflite")
+    temporaries = tmp_path / "tmp"
+    temporaries.mkdir()
+    env = {**os.environ, "TMPDIR": str(temporaries)}
+    done = subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, env=env, capture_output=True)
+    assert done.returncode == -9, done.stderr
+    left = [path.name for path in temporaries.rglob("*")]
+    assert any(name.startswith("__autograph") for name in left)
+    assert len(left) > 2
+    temporary.sweep(temporaries)
+    assert everything(tmp_path) == {}
+    assert not list(temporaries.iterdir())
 
 
 def test_onnx_tells_its_full_scale(tmp_path):

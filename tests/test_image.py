@@ -1069,22 +1069,14 @@ def test_a_full_disk_is_told_as_such(name):
         write(file, [Picture(np.tile(noise("uint8"), (4, 4)))], format_named(name))
 
 
-def test_what_pillow_failed_to_write_is_written_again():
-    """Where a second try goes well, nothing of the first is left in the file."""
-
-    class Once(io.BytesIO):
-        failed = False
-
-        def write(self, data):
-            if not self.failed:
-                self.failed = True
-                super().write(b"half a picture" * 100)
-                raise OSError("encoder error -2 when writing image file")
-            return super().write(data)
-
-    file, whole = Once(), io.BytesIO()
-    page = Picture(noise("uint8"))
-    for target in (file, whole):
-        write(target, [page], format_named("jpeg"))
-    assert file.failed
-    assert file.getvalue() == whole.getvalue()
+@pytest.mark.parametrize("aside", [True, False])
+@pytest.mark.parametrize("shape", [(40, 30), (700, 1000), (300, 300, 3)])
+def test_a_jpeg_is_pillows_own_wherever_it_is_encoded(monkeypatch, aside, shape):
+    """In memory with a descriptor, without such memory, or with too little of it: a megapixel of noise."""
+    if not aside:
+        monkeypatch.delattr(os, "memfd_create", raising=False)
+    pixels = np.random.default_rng(5).integers(0, 256, shape, np.uint8)
+    ours, pillows = io.BytesIO(), io.BytesIO()
+    write(ours, [Picture(pixels)], format_named("jpeg"), quality=95)
+    Image.fromarray(pixels).save(pillows, "JPEG", quality=95)
+    assert ours.getvalue() == pillows.getvalue()

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from convfilter import __version__, garbage, signals
+from convfilter import __version__, garbage, signals, temporary
 
 # name → (module, one line of help): the help of the group needs no command's module.
 COMMANDS = {
@@ -86,7 +86,8 @@ def run(args: list[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):  # a × must not fail where the terminal can't show it
             stream.reconfigure(errors="replace")
     try:
-        code = command.main(args, prog_name="convfilter", standalone_mode=False) or 0
+        with temporary.contained():
+            code = command.main(args, prog_name="convfilter", standalone_mode=False) or 0
         if sys.stdout is not None:
             sys.stdout.flush()
         return code

@@ -20,6 +20,7 @@ from convfilter.errors import DataError
 from convfilter.files import atomic_write
 from convfilter.model import keras
 from convfilter.signals import held
+from convfilter.temporary import folder_in
 from convfilter.train.data import Dataset, Row, as_floats
 from convfilter.train.settings import own_settings
 
@@ -174,10 +175,9 @@ def _read_checkpoint(path: Path) -> dict[str, np.ndarray]:
 
 def save_model(model: Any, path: Path) -> None:
     """Save as .keras, whole or not at all."""
-    temporary = path.with_name(f".{path.stem}-half.keras")
-    model.save(temporary)
-    data = temporary.read_bytes()
-    temporary.unlink()
+    with folder_in(path.parent) as folder:  # Keras writes only to a path
+        model.save(folder / "model.keras")
+        data = (folder / "model.keras").read_bytes()
     with atomic_write(path) as file:
         file.write(data)
 
