@@ -123,16 +123,21 @@ LEGEND = "Each channel on its own scale: 0 black to the largest white, or blue b
 
 
 def contact_sheet(
-    outputs: Sequence[Output], path: Path | str, *, columns: int = COLUMNS, cell: int | None = None
+    outputs: Sequence[Output],
+    path: Path | str,
+    *,
+    columns: int = COLUMNS,
+    cell: int | None = None,
+    note: str | None = None,
 ) -> None:
     """Draw the outputs as one picture, a strip a layer: its name, shape and range, then its channels.
 
-    columns: channels shown of each layer, the first ones. cell: about how many pixels wide a channel is
-    drawn; by default larger where no layer has more than two. A channel is stretched to its own largest
-    absolute value: black to white where the layer has nothing below 0, else blue (below) through white
-    (0) to red. Small maps are enlarged by whole pixels, large ones averaged. Numbers in a row become
-    squares of one scale. Raises FilterError for a format without colour or wrong numbers, PictureError
-    where it can't be written.
+    note: a line of text below the first strip. columns: channels shown of each layer, the first ones. cell:
+    about how many pixels wide a channel is drawn; by default larger where no layer has more than two. A
+    channel is stretched to its own largest absolute value: black to white where the layer has nothing below
+    0, else blue (below) through white (0) to red. Small maps are enlarged by whole pixels, large ones
+    averaged. Numbers in a row become squares of one scale. Raises FilterError for a format without colour or
+    wrong numbers, PictureError where it can't be written.
     """
     path = Path(path)
     format = format_of(path)
@@ -143,7 +148,9 @@ def contact_sheet(
         cell = LARGE_CELL if most <= 2 else CELL
     if columns < 1 or not MIN_CELL <= cell <= MAX_CELL or not outputs:
         raise FilterError(f"columns must be at least 1, and cell from {MIN_CELL} to {MAX_CELL}")
-    pixels = _stacked([*(_strip(name, maps, columns, cell) for name, maps in outputs), _legend()])
+    first, *others = (_strip(name, maps, columns, cell) for name, maps in outputs)
+    notes = [_text(note, NOTE, INK)] if note else []
+    pixels = _stacked([first, *notes, *others, _legend()])
     from convfilter.image import write  # knows Pillow
 
     with atomic_write(path) as file:

@@ -3,11 +3,24 @@
 import numpy as np
 from PIL import Image
 
+from convfilter.picture import Picture
+
 
 def resized(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A plane (H, W) of any real type → (height, width) float32; areas are averaged with Lanczos' window."""
     image = Image.fromarray(np.ascontiguousarray(plane, np.float32))
     return np.asarray(image.resize(size[::-1], Image.Resampling.LANCZOS))
+
+
+def eight_bit(picture: Picture) -> np.ndarray:
+    """The pixels as (H, W, C) uint8, as networks are trained on them; clear pixels are black."""
+    pixels = picture.pixels if picture.pixels.ndim == 3 else picture.pixels[..., None]
+    if pixels.dtype == np.uint8 and picture.alpha is None:
+        return pixels
+    values = np.nan_to_num(pixels.astype(np.float64), posinf=0, neginf=0) * (255 / picture.full_scale)
+    if picture.alpha is not None:
+        values *= picture.alpha[..., None] / picture.full_scale
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
 def fitted(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -97,9 +97,11 @@ def test_mnist_comes_back_unchanged(mnist):
     images = mnist[0][::50]
     for image in images:
         (digit,) = find_digits(image)
-        assert likeness(digit.image, image) > 0.99
+        assert np.array_equal(digit.image, image)
+        assert digit.prepared == ()
         (inverted,) = find_digits(255 - image)
         assert inverted.box == digit.box
+        assert inverted.prepared == ("inverted",)
         assert np.abs(inverted.image.astype(int) - digit.image).max() <= 1  # 1 - v / 255 isn't exact
 
 
@@ -121,6 +123,36 @@ def test_rows_of_digits(some, classify, scene):
     """Four lines of five on paper are found in reading order, whatever the light and the surroundings."""
     images, labels = some
     check(photo_of(ink_of(images, 5, 4), **scene), images, labels, classify)
+
+
+@pytest.mark.parametrize(("across", "strength"), [(3, 0.03), (0.8, 0.05), (40, 0.1)])
+def test_rough_and_stained_paper(some, classify, across, strength):
+    """Paper with fibres, coarse grain or stains is paper still: the page is taken, every digit of it."""
+    images, labels = some
+    photo = photo_of(ink_of(images, 5, 4), noise=0)
+    fibres = scipy.ndimage.gaussian_filter(
+        np.random.default_rng(3).normal(size=photo.shape), (min(across, 0.8), across)
+    )
+    rough = photo * (1 + strength * (fibres / fibres.std()).clip(-3, 3))
+    check(np.rint(rough.clip(0, 255)).astype(np.uint8), images, labels, classify, 0.88)
+
+
+def test_rows_and_columns(some):
+    """Every digit has its row and its place in it, also where rows are of different lengths."""
+    digits = find_digits(photo_of(ink_of(some[0], 5, 3)))
+    assert [(d.row, d.column) for d in digits] == list(itertools.product(range(1, 5), range(1, 6)))
+    ink = ink_of(some[0][:8], 4, 3)
+    ink[: ink.shape[0] // 2, ink.shape[1] // 2 :] = 0
+    digits = find_digits(photo_of(ink))
+    assert [(d.row, d.column) for d in digits] == [(1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (2, 4)]
+
+
+def test_what_was_done_is_said(some):
+    """Dark ink is inverted, bright ink isn't; both are cropped and centred."""
+    ink = ink_of(some[0][:3], 3, 4)
+    for bright, first in ((False, ("inverted",)), (True, ())):
+        for digit in find_digits(photo_of(ink, bright_ink=bright)):
+            assert digit.prepared == (*first, "cropped to the ink", "centred by mass")
 
 
 @pytest.mark.parametrize("scale", [1.5, 3, 9])
@@ -187,6 +219,7 @@ def test_a_fine_pen(some, classify):
     digits = find_digits(photo_of(ink))
     assert len(digits) == 20
     assert np.mean(classify([digit.image for digit in digits]) == labels) >= 0.9
+    assert all("thickened" in digit.prepared for digit in digits)
     assert min((digit.image > 200).sum() for digit in digits) > 20
 
 
@@ -256,6 +289,51 @@ def test_nothing_found(picture):
     with pytest.raises(PictureError, match="digits") as caught:
         find_digits(picture)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["camera", "coffee", "coins", "rocket", "hubble_deep_field", "china", "flower"]
+)
+def test_photographs_of_other_things(name):
+    """Where a photograph has spots that could be digits, they are not those of a page."""
+    import skimage.data
+    import sklearn.datasets
+
+    if name in ("china", "flower"):
+        photo = sklearn.datasets.load_sample_image(f"{name}.jpg")
+    else:
+        photo = getattr(skimage.data, name)()
+    gray = np.asarray(Image.fromarray(photo).convert("L"))
+    with pytest.raises(PictureError, match="no page of digits: [0-9]+ dark or bright spots found, but"):
+        find_digits(gray)
+
+
+def test_patches_are_no_strokes():
+    """Eight discs on paper are as far apart and as large as digits, but filled in."""
+    y, x = np.indices((300, 500))
+    discs = sum(
+        ((y - cy) ** 2 + (x - cx) ** 2 < 30**2).astype(float)
+        for cy in (80, 220)
+        for cx in range(70, 500, 110)
+    )
+    with pytest.raises(PictureError, match="filled in, not drawn with strokes"):
+        find_digits(photo_of(discs))
+
+
+def test_digits_of_all_sizes_are_no_page(some):
+    """Heights of 1 to 4 on one picture, evenly mixed, are refused; those of an unsteady hand are not."""
+    for scales, refused in (((2, 3.5, 6, 2.4, 7.5, 4.5), True), ((3.4, 4, 4.6, 3.7, 4.4, 4), False)):
+        ink = np.zeros((260, 1000))
+        for place, (image, scale) in enumerate(zip(some[0], scales, strict=False)):
+            one = ink_of(image[None], 1, scale)
+            one = one[one.shape[0] // 3 : -(one.shape[0] // 3), one.shape[1] // 3 : -(one.shape[1] // 3)]
+            top, left = 130 - one.shape[0] // 2, 60 + 150 * place
+            ink[top : top + one.shape[0], left : left + one.shape[1]] = one
+        if refused:
+            with pytest.raises(PictureError, match="of all sizes"):
+                find_digits(photo_of(ink))
+        else:
+            assert len(find_digits(photo_of(ink))) == 6
 
 
 def test_blank_paper_with_grain_has_no_digits():

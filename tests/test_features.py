@@ -263,6 +263,20 @@ def test_whole_sheets(tmp_path, digits_model, digit, camera):
     assert pixels.shape[1] == 40 + 2 * 322 + 6
 
 
+def test_a_note_below_the_picture(tmp_path):
+    """The line stands between the first strip and the second, and moves nothing else."""
+    outputs = [(name, np.ones((4, 4, 1), np.float32)) for name in ("input", "a")]
+    plain = sheet(outputs, tmp_path / "plain.png")
+    noted = sheet(outputs, tmp_path / "noted.png", note="The picture: inverted.")
+    more = noted.shape[0] - plain.shape[0]
+    first = int(np.flatnonzero((plain != noted[: len(plain)]).any((1, 2)))[0])
+    assert np.array_equal(plain[first:], noted[first + more :])
+    ink = (1 - text_mask("The picture: inverted.", 13)) * (250 - 25) + 25
+    part = noted[first - 20 : first + 40, : ink.shape[1] + 30]
+    (place,) = place_of(part, np.rint(ink)[..., None].repeat(3, -1))
+    assert place[0] == 20 - np.flatnonzero(ink.min(1) < 249)[0]
+
+
 def test_sheets_that_cant_be(tmp_path):
     """Formats without colour, no outputs, wrong numbers, and folders that aren't there."""
     one = [("a", np.ones((2, 2, 1), np.float32))]

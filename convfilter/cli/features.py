@@ -1,14 +1,11 @@
 """convfilter features."""
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from convfilter.cli.options import FilterType
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @click.command("features")
@@ -18,40 +15,48 @@ if TYPE_CHECKING:
 @click.option(
     "--columns", type=click.IntRange(1, 32), default=8, show_default=True, help="Channels side by side."
 )
-def command(model_or_filter: str, picture: Path, out: Path, columns: int) -> None:
+@click.option(
+    "--as-is", is_flag=True, help="Give the network the picture as it is, without finding a digit in it."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print how the picture was prepared, and the layers.")
+def command(model_or_filter: str, picture: Path, out: Path, columns: int, as_is: bool, as_json: bool) -> None:
     """Draw a contact sheet: the picture, then what every layer of a model or a filter makes of it.
 
     \b
     convfilter features sobel photo.jpg sheet.png
     convfilter features runs/mnist-…/best.npz digit.png sheet.png
 
-    A model is a .keras file, or the .npz of a run.
+    A model is a .keras file, or the .npz of a run. One that takes MNIST's digits gets the first digit of the
+    picture, found and cut out as `predict` does; the sheet says what was done.
     """
     from convfilter.features import contact_sheet, layer_outputs
     from convfilter.image import read
     from convfilter.train.models import SUFFIXES
 
+    prepared: tuple[str, ...] = ()
+    note = None
     if Path(model_or_filter).suffix.lower() in SUFFIXES:
-        from convfilter.cli.training import open_model
+        from convfilter.cli.training import open_model, say
         from convfilter.errors import FilterError
+        from convfilter.picture import shown
+        from convfilter.train.photos import network_input
 
         model = open_model(model_or_filter)
         if len(model.input_shape) != 4:
             raise FilterError(f"{model_or_filter}: takes inputs of {model.input_shape[1:]}, not pictures")
-        pixels = _fitted(read(picture, gray=model.input_shape[-1] == 1).pixels, model.input_shape[1:3])
+        pixels, prepared = network_input(model, read(picture, gray=model.input_shape[-1] == 1), as_is)
+        note = f"The picture: {', '.join(prepared) or 'as it is'}."
+        if prepared:
+            say(f"{shown(picture)}: {', '.join(prepared)}")
     else:
         from convfilter.filters import make_pipeline
 
         model = make_pipeline(model_or_filter)
         pixels = read(picture, gray=model.in_channels == 1).pixels
-    contact_sheet(layer_outputs(model, pixels), out, columns=columns)
-
-
-def _fitted(pixels: "np.ndarray", size: tuple[int | None, int | None]) -> "np.ndarray":
-    """The picture at the size the model takes; as it is where the model takes any."""
-    from convfilter.image_resize import fitted
-
-    if size[0] is None or size[1] is None:
-        return pixels
-    planes = pixels if pixels.ndim == 3 else pixels[..., None]
-    return fitted(planes, (size[0], size[1]))
+    outputs = layer_outputs(model, pixels)
+    contact_sheet(outputs, out, columns=columns, note=note)
+    if as_json:
+        layers = [{"name": name, "shape": maps.shape} for name, maps in outputs]
+        click.echo(
+            json.dumps({"picture": str(picture), "sheet": str(out), "prepared": prepared, "layers": layers})
+        )

@@ -13,42 +13,59 @@ import click
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One object a picture, with every probability.")
-@click.option("--csv", "table", type=click.Path(path_type=Path), help="Write a line a digit to this file.")
-def command(model: Path, pictures: tuple[Path, ...], as_json: bool, table: Path | None) -> int:
-    """Read the digits in photos: each is found, cut out as MNIST's were, and named from left to right.
+@click.option(
+    "--csv", "table", type=click.Path(path_type=Path), help="Write one line per digit to this file."
+)
+@click.option("--as-is", is_flag=True, help="Take each picture for one digit, made like MNIST's already.")
+def command(model: Path, pictures: tuple[Path, ...], as_json: bool, table: Path | None, as_is: bool) -> int:
+    """Read the digits in photos: each is found and cut out as MNIST's were; one line per row of digits.
 
-    MODEL is a .keras file, or the .npz of a run.
+    MODEL is a .keras file, or the .npz of a run. A picture that is no page of digits is refused.
     """
     from convfilter.cli.training import open_model, say
     from convfilter.errors import PictureError
-    from convfilter.train.photos import read_photo
+    from convfilter.picture import shown
+    from convfilter.train.photos import doubt, read_photo
 
     network = open_model(model)
     rows: list[dict[str, Any]] = []
     failed = 0
     for path in pictures:
         try:
-            found = read_photo(network, path)
+            found = read_photo(network, path, as_is)
         except PictureError as error:
             failed += 1
             say(f"Error: {error}")
             continue
         rows += [{"picture": str(path), "place": n, **digit} for n, digit in enumerate(found, 1)]
+        warning = doubt(found)
+        if warning:
+            say(f"Warning: {shown(path)}: {warning}")
         if as_json:
-            click.echo(json.dumps({"picture": str(path), "digits": found}))
+            click.echo(json.dumps({"picture": str(path), "digits": found, "warning": warning}))
         else:
-            digits = "".join(str(digit["digit"]) for digit in found)
-            click.echo(f"{path}: {digits}  (least sure: {min(digit['probability'] for digit in found):.1%})")
+            click.echo(_text(path, found))
     if table:
         _write(rows, table)
     return 1 if failed else 0
+
+
+def _text(path: Path, found: list[dict[str, Any]]) -> str:
+    """The digits after the picture's name; several rows of them below it, each on its line."""
+    rows: dict[int, str] = {}
+    for digit in found:
+        rows[digit["row"]] = rows.get(digit["row"], "") + str(digit["digit"])
+    sure = f"(least sure: {min(digit['probability'] for digit in found):.1%})"
+    if len(rows) == 1:
+        return f"{path}: {rows[1]}  {sure}"
+    return "\n".join([f"{path}: {len(rows)} rows  {sure}", *(f"  {row}" for row in rows.values())])
 
 
 def _write(rows: list[dict[str, Any]], path: Path) -> None:
     from convfilter.files import atomic_write
 
     text = StringIO()
-    fields = ("picture", "place", "digit", "probability", "top", "left", "bottom", "right")
+    fields = ("picture", "place", "row", "column", "digit", "probability", "top", "left", "bottom", "right")
     writer = csv.DictWriter(text, fields, extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)

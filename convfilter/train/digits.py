@@ -14,9 +14,22 @@ from convfilter.errors import PictureError
 from convfilter.image_resize import resized
 from convfilter.picture import full_scale
 from convfilter.train.components import Components
+from convfilter.train.page_check import check_page
 from convfilter.train.paper import brightness_of_ink, evened, running
-from convfilter.train.strokes import MAX_PARTS, Box, as_box, candidates, grown, strokes, usual_height, widened
+from convfilter.train.strokes import (
+    MAX_PARTS,
+    Box,
+    Part,
+    as_box,
+    candidates,
+    grown,
+    stroke_width,
+    strokes,
+    usual_height,
+    widened,
+)
 
+INVERTED, CROPPED, CENTRED = "inverted", "cropped to the ink", "centred by mass"
 SIDE, BOX = 28, 20  # pixels: of the picture, and of the box that the digit fills
 _CENTRE = 14.5  # where MNIST has the centre of mass, in pixels from the picture's edge
 _MAX_SIDE = 2000  # pixels; larger photos are averaged down before the search
@@ -24,45 +37,58 @@ _FAINT, _EDGE = 0.1, 0.3  # of the ink's level: what is less is paper; where a d
 _FULL = 80  # per cent of a digit's pixels are less than full white in MNIST
 _THIN, _FINE = 1.8, 5  # pixels: a tenth of MNIST's strokes are thinner; boxes: the size for thickening
 _UNSURE = 0.7  # brightness of ink, −1 to 1, below which both are tried
+_WHITE = 0.9  # what a picture that is ready for the network reaches at least
 _MIN_HEIGHT = 8  # pixels of a digit
-
-Part = tuple[Box, list[int]]  # a digit's box, and the numbers of its components
 
 
 @dataclass(frozen=True, eq=False)
 class Digit:
-    """A digit found in a photo, and the picture of it for a network."""
+    """A digit found in a photo, where it stands there, and the picture of it for a network."""
 
     box: Box
     image: np.ndarray  # (28, 28) uint8, bright on black
+    row: int  # of the page, from 1
+    column: int  # its place in that row, from 1
+    prepared: tuple[str, ...]  # what was done to the photo's pixels, in words; empty where nothing was
 
 
 def find_digits(gray: np.ndarray) -> list[Digit]:
     """The digits of a gray photo (H, W) in reading order: lines from the top, each from the left.
 
     Dark ink on bright paper or the reverse, uneven light, any number of digits that don't touch. A picture
-    of 28×28 made like MNIST's comes back as it is. Raises PictureError where there is none.
+    of 28×28 made like MNIST's comes back as it is. Raises PictureError where there is none, and for a
+    picture that is no page of digits.
     """
     unit = _unit(gray)
     if unit.shape == (SIDE, SIDE):
-        for candidate in (unit, 1 - unit):
-            if _is_mnist(candidate):
-                return [_as_it_is(candidate)]
+        if _is_mnist(unit):
+            return [_ready(unit)]
+        if _is_mnist(1 - unit):
+            return [_ready(1 - unit, INVERTED)]
     factor = math.ceil(max(unit.shape) / _MAX_SIDE)
     photo = _averaged(unit, factor)
     brightness = brightness_of_ink(photo)
-    ink, labels, lines = _search(photo, brightness > 0)
+    bright = brightness > 0
+    ink, labels, lines = _search(photo, bright)
     if abs(brightness) < _UNSURE:
-        other = _search(photo, brightness <= 0)
+        other = _search(photo, not bright)
         if _height_of(other[2]) > _height_of(lines):  # the holes of digits are smaller than digits
+            bright = not bright
             ink, labels, lines = other
     if not lines:
         raise PictureError(
             "no digits found: looked for separate strokes of ink, darker or brighter than the paper around "
             "them and away from the edges; take the photo closer, sharper and in even light"
         )
-    digits = [_digit(ink, labels, box, numbers) for line in lines for box, numbers in line]
-    return [Digit(_enlarged(each.box, factor, unit.shape), each.image) for each in digits]
+    check_page(ink, labels, [part for line in lines for part in line])
+    before = () if bright else (INVERTED,)
+    digits = []
+    for row, line in enumerate(lines, 1):
+        for column, (box, numbers) in enumerate(line, 1):
+            found, image, steps = _digit(ink, labels, box, numbers)
+            found = _enlarged(found, factor, unit.shape)
+            digits.append(Digit(found, image, row, column, (*before, *steps)))
+    return digits
 
 
 def _search(photo: np.ndarray, ink_is_bright: bool) -> tuple[np.ndarray, np.ndarray, list[list[Part]]]:
@@ -97,9 +123,12 @@ def _is_mnist(unit: np.ndarray) -> bool:
     return max(bottom - top, right - left) <= BOX + 2 and np.abs(np.subtract(middle, _CENTRE)).max() < 1.5
 
 
-def _as_it_is(unit: np.ndarray) -> Digit:
+def _ready(unit: np.ndarray, *steps: str) -> Digit:
+    """A picture that is made like MNIST's: as it is, but for white that is too dark."""
     box = _bounds(unit > _FAINT)
-    return Digit(box, np.rint(unit * (255 / unit.max())).astype(np.uint8))
+    if unit.max() < _WHITE:
+        unit, steps = unit / unit.max(), (*steps, "stretched to white")
+    return Digit(box, np.rint(unit * 255).astype(np.uint8), 1, 1, steps)
 
 
 def _averaged(unit: np.ndarray, factor: int) -> np.ndarray:
@@ -176,8 +205,10 @@ def _shared_height(a: Box, b: Box) -> float:
     return max(shared, 0) / min(a[2] - a[0], b[2] - b[0])
 
 
-def _digit(ink: np.ndarray, labels: np.ndarray, box: Box, numbers: list[int]) -> Digit:
-    """These components as MNIST would have them, and their box."""
+def _digit(
+    ink: np.ndarray, labels: np.ndarray, box: Box, numbers: list[int]
+) -> tuple[Box, np.ndarray, tuple[str, ...]]:
+    """The box of these components, their picture as MNIST would have it, and what was done for that."""
     margin = 2 + (box[2] - box[0]) // 16  # the soft edges of the strokes
     here = widened(box, margin)
     mask = np.isin(labels[here], numbers)
@@ -189,12 +220,13 @@ def _digit(ink: np.ndarray, labels: np.ndarray, box: Box, numbers: list[int]) ->
     crop = values[inner[0] : inner[2], inner[1] : inner[3]]
     top, left = here[0].start, here[1].start
     found = top + inner[0], left + inner[1], top + inner[2], left + inner[3]
-    return Digit(found, _centred(_boxed(crop)))
+    thick = _thickened(crop)
+    steps = (CROPPED, *(["thickened"] if thick is not crop else []), CENTRED)
+    return found, _centred(_boxed(thick)), steps
 
 
 def _boxed(crop: np.ndarray) -> np.ndarray:
     """A digit with its longer side made 20 pixels, the brightest of its ink 1."""
-    crop = _thickened(crop)
     scale = BOX / max(crop.shape)
     small = np.clip(resized(crop, (_up(crop.shape[0] * scale), _up(crop.shape[1] * scale))), 0, None)
     small /= small.max()
@@ -204,7 +236,7 @@ def _boxed(crop: np.ndarray) -> np.ndarray:
 
 def _thickened(crop: np.ndarray) -> np.ndarray:
     """Strokes thinner than almost all of MNIST's, as a fine pen's in a large photo, made as thick."""
-    thin = _THIN * max(crop.shape) / BOX - _stroke_width(crop > 0.5)
+    thin = _THIN * max(crop.shape) / BOX - stroke_width(crop > 0.5)
     if thin <= 0:
         return crop
     if max(crop.shape) > _FINE * BOX:
@@ -216,13 +248,6 @@ def _thickened(crop: np.ndarray) -> np.ndarray:
 
 def _up(length: float) -> int:
     return max(1, round(length))
-
-
-def _stroke_width(mask: np.ndarray) -> float:
-    """Twice the area by the outline, whose steps are 4/π of its length on average over directions."""
-    padded = np.pad(mask, 1)
-    steps = sum(int((np.diff(padded.astype(np.int8), axis=axis) != 0).sum()) for axis in (0, 1))
-    return 2 * float(mask.sum()) / (steps * math.pi / 4) if steps else 0.0
 
 
 def _centred(small: np.ndarray) -> np.ndarray:

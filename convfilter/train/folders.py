@@ -7,7 +7,7 @@ import numpy as np
 
 from convfilter.errors import DataError, PictureError
 from convfilter.image import read
-from convfilter.image_resize import fitted
+from convfilter.image_resize import eight_bit, fitted
 from convfilter.picture import FORMATS, extension_format, shown
 from convfilter.train.source import WANTED, Part, Progress, check_bytes
 
@@ -119,12 +119,7 @@ def _pixels(path: Path, color: bool | None) -> np.ndarray:
         picture = read(path, gray=color is False)
     except PictureError as error:
         raise DataError(f"{error} (one unreadable picture stops the data set; mend or remove it)") from error
-    pixels = picture.pixels if picture.pixels.ndim == 3 else picture.pixels[..., None]
-    if pixels.dtype != np.uint8 or picture.alpha is not None:
-        values = np.nan_to_num(pixels.astype(np.float64), posinf=0, neginf=0) * (255 / picture.full_scale)
-        if picture.alpha is not None:
-            values *= picture.alpha[..., None] / picture.full_scale
-        pixels = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    pixels = eight_bit(picture)
     if pixels.shape[2] not in (1, 3):
         raise DataError(f"{shown(path)}: {pixels.shape[2]} channels; save it with 1 or 3")
     gray = (pixels == pixels[..., :1]).all()  # a gray picture saved as RGB

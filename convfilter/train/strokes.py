@@ -1,5 +1,7 @@
 """Which ink may be a digit: neither specks nor the page's edge, the table under it or a shadow."""
 
+import math
+
 import numpy as np
 
 from convfilter.train.components import Components, components
@@ -8,6 +10,7 @@ from convfilter.train.paper import otsu
 MAX_PARTS, _MAX_FRAMES = 1000, 50  # pieces of ink that may be digits; the tallest, that may frame them
 
 Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two exclusive
+Part = tuple[Box, list[int]]  # a digit's box, and the numbers of its components
 
 
 def candidates(ink: np.ndarray, photo: np.ndarray, least: float) -> np.ndarray:
@@ -101,6 +104,13 @@ def _frames(boxes: np.ndarray, real: np.ndarray, i: int) -> bool:
     inside = (boxes[:, :2] > boxes[i, :2]).all(1) & (boxes[:, 2:] < boxes[i, 2:]).all(1) & real
     height = boxes[:, 2] - boxes[:, 0]
     return bool((inside & (3 * height < height[i])).any())
+
+
+def stroke_width(mask: np.ndarray) -> float:
+    """Twice the area by the outline, whose steps are 4/π of its length on average over directions."""
+    padded = np.pad(mask, 1)
+    steps = sum(int((np.diff(padded.astype(np.int8), axis=axis) != 0).sum()) for axis in (0, 1))
+    return 2 * float(mask.sum()) / (steps * math.pi / 4) if steps else 0.0
 
 
 def widened(box: Box, margin: int) -> tuple[slice, slice]:
