@@ -4,21 +4,19 @@ Kernels are stored as correlation kernels, which is what Keras' Conv2D and OpenC
 `flip` marks a file written for true convolution.
 """
 
-import json
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 import numpy as np
 
-from convfilter import cache
 from convfilter.errors import FilterError
 from convfilter.jsonfile import Document, Path_
 
 MAX_WEIGHTS = 1_048_576
 MAX_SIDE = 1023  # rows or columns of one filter
 MAX_BIAS = 1e6  # of full scale
+MAX_NAME = 100  # characters
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,45 +109,15 @@ def parse_kernel(data: Any, name: str, fail: Any) -> Kernel:
 
 
 def _fields(data: Any, fail: Any) -> dict[str, Any]:
-    """A file's fields, those not given with their defaults, if they are as kernelfile.py says.
+    """A file's fields, those not given with their defaults, if they are as kernelfile.py says."""
+    from convfilter.kernelcheck import good_fields
 
-    Loading pydantic for that takes longer than filtering a picture. So what it judged is remembered: a file
-    that differs from a good one in nothing but the numbers of its weights is good too.
-    """
-    skeleton = _skeleton(data)
-    known = cache.recall(skeleton) if skeleton else None
-    if known is not None:
-        return known
-    from convfilter.kernelfile import validated
+    fields = good_fields(data)
+    if fields is None:
+        from convfilter.kernelfile import validated  # loads pydantic, which says what is wrong and where
 
-    fields = validated(data, fail)
-    del fields["weights"]
-    if skeleton:
-        cache.remember(skeleton, fields)
+        fields = validated(data, fail)
     return fields
-
-
-def _skeleton(data: Any) -> str:
-    """The file with its weights' depth in their place; "" unless they are finite numbers, all so deep."""
-    try:
-        (depth,) = _depths(data["weights"])
-        return json.dumps({**data, "weights": [depth, len(data["weights"]) > 1]}, sort_keys=True)
-    except (TypeError, KeyError, ValueError, OverflowError):  # ValueError: of several depths
-        return ""
-
-
-def _depths(value: Any) -> set[int]:
-    """The depths at which nested lists hold finite numbers. Raises TypeError for anything else in them."""
-    if isinstance(value, list) and value:
-        inner = [_depths(part) for part in value] if isinstance(value[0], list) else [_check(value)]
-        return {depth + 1 for depths in inner for depth in depths}
-    raise TypeError
-
-
-def _check(row: list[Any]) -> set[int]:
-    if all(type(number) in (int, float) and isfinite(number) for number in row):
-        return {0}
-    raise TypeError
 
 
 class _Wrong(Exception):

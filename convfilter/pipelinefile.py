@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from convfilter.catalogue import load_kernel
 from convfilter.errors import FilterError
 from convfilter.jsonfile import Document, Path_
-from convfilter.kernel import Kernel, parse_kernel
+from convfilter.kernel import MAX_NAME, Kernel, parse_kernel
 from convfilter.kernelfile import Bias
 from convfilter.mistakes import validate
 from convfilter.pipeline import (
@@ -106,7 +106,7 @@ class PipelineFile(_Spec):
     model_config = ConfigDict(extra="forbid", strict=True, title="convfilter pipeline")
 
     schema_: str | None = Field(None, alias="$schema", description="ignored; for editors")
-    name: str | None = Field(None, max_length=100, description="default: the file's name without .json")
+    name: str | None = Field(None, max_length=MAX_NAME, description="default: the file's name without .json")
     description: str = ""
     source: str = ""
     layers: Annotated[list[LayerSpec], Field(min_length=1, max_length=200, fail_fast=True)]

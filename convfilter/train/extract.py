@@ -17,7 +17,7 @@ import numpy as np
 from convfilter.errors import DataError, FilterError
 from convfilter.files import atomic_write
 from convfilter.jsonfile import MAX_BYTES
-from convfilter.kernel import MAX_WEIGHTS, parse_kernel
+from convfilter.kernel import MAX_NAME, MAX_WEIGHTS, parse_kernel
 from convfilter.picture import shown
 from convfilter.stages import spread
 from convfilter.train.layernames import named_layers
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 # Classes whose weights can be had as one kernel, and of those the ones with zeros between.
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D", "GroupedConv2D", "TableConv2D")
-_MAX_NAME = 100  # characters, as KernelFile has it
 
 
 def source_of(path: Path | str) -> str:
@@ -282,7 +281,7 @@ def _check(file: dict[str, Any]) -> None:
 
 
 def _name(text: str, suffix: str = "") -> str:
-    return re.sub(r"[\s/\\]+", "-", text)[: _MAX_NAME - len(suffix)] + suffix
+    return re.sub(r"[\s/\\]+", "-", text)[: MAX_NAME - len(suffix)] + suffix
 
 
 def _file_name(name: str) -> str:
