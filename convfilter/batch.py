@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -29,7 +29,7 @@ from convfilter.picture import (
     extension_format,
     shown,
 )
-from convfilter.pipeline import Pipeline
+from convfilter.pipeline import Pipeline, color_for
 from convfilter.plan import STREAM, Job
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def run(
 def _one(job: Job, pipeline: Pipeline, look: Look, output: Output, engine: Engine, watch: Watch) -> Done:
     start = time.perf_counter()
     targets: list[str] = []
+    look = replace(look, color=color_for(pipeline, look.color, format_holds_color=job.format.colour))
     try:
         targets = job.targets(pipeline.out_channels)
         if not output.clobber and all(os.path.exists(target) for target in targets):

@@ -17,6 +17,8 @@ MAX_WEIGHTS = 1_048_576
 MAX_SIDE = 1023  # rows or columns of one filter
 MAX_BIAS = 1e6  # of full scale
 MAX_NAME = 100  # characters
+# How a kernel is applied, in words; fields of the same name in its file and in Kernel.
+HOW = ("activation", "combine", "data_format", "range", "values", "color", "border")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +28,8 @@ class Kernel:
     weights: float64 (kh, kw, in, out), correlation order, read-only.
     bias: float64 (out,), a fraction of full scale, read-only.
     anchor: (row, column) of the weight on the output pixel.
+    color, border: what suits it, which options override: how the colours of a picture are filtered, and what
+    stands outside it.
     notes: what loading did that the author should know.
     """
 
@@ -38,6 +42,8 @@ class Kernel:
     data_format: str = "channels_last"
     range: str = "clip"
     values: str = "stored"
+    color: str = "gray"
+    border: str = "zero"
     description: str = ""
     source: str = ""
     tags: tuple[str, ...] = ()
@@ -145,7 +151,7 @@ def effective(fields: dict[str, Any], weights: list[Any], name: str) -> Kernel:
         arranged = arranged[::-1, ::-1]
         anchor = (kh - 1 - anchor[0], kw - 1 - anchor[1])
     bias = np.broadcast_to(_bias(fields["bias"], filters), (filters,)).astype(np.float64)
-    kept = ("activation", "combine", "data_format", "range", "values", "description", "source")
+    kept = (*HOW, "description", "source")
     return Kernel(
         name=fields["name"] or name,
         weights=_frozen(arranged),

@@ -11,7 +11,7 @@ from math import isfinite
 from typing import Any
 
 from convfilter.kernel import MAX_BIAS, MAX_NAME
-from convfilter.words import ACTIVATIONS, COMBINES, DATA_FORMATS, LAYOUTS, RANGES, VALUES
+from convfilter.words import ACTIVATIONS, BORDERS, COLORS, COMBINES, DATA_FORMATS, LAYOUTS, RANGES, VALUES
 
 
 def good_fields(data: Any) -> dict[str, Any] | None:
@@ -94,5 +94,7 @@ _FIELDS: dict[str, tuple[Any, Callable[[Any], bool]]] = {
     "data_format": ("channels_last", _one_of(DATA_FORMATS)),
     "range": ("clip", _one_of(RANGES)),
     "values": ("stored", _one_of(VALUES)),
+    "color": ("gray", _one_of(COLORS)),
+    "border": ("zero", _one_of(BORDERS)),
 }
 _KNOWN = {"weights", *_FIELDS}

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from convfilter.kernel import MAX_BIAS, MAX_NAME
 from convfilter.mistakes import validate
-from convfilter.words import Activation, Combine, DataFormat, Layout, Range, Values
+from convfilter.words import Activation, Border, Color, Combine, DataFormat, Layout, Range, Values
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 # fail_fast: a file of a million mistakes is told its first one without collecting the others.
@@ -73,6 +73,13 @@ class KernelFile(BaseModel):
     data_format: DataFormat = Field("channels_last", description="Keras data format the network is built in")
     range: Range = Field("clip", description="how results become pixels unless --range says otherwise")
     values: Values = Field("stored", description="what the weights expect: pixels as stored, or 0 to 1")
+    color: Color = Field(
+        "gray",
+        description="what it filters unless --color says otherwise: gray, each channel, or luma",
+    )
+    border: Border = Field(
+        "zero", description="what stands outside the picture unless --border says otherwise"
+    )
 
 
 def validated(data: Any, fail: Any) -> dict[str, Any]:

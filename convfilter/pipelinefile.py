@@ -25,7 +25,7 @@ from convfilter.pipeline import (
     pair,
 )
 from convfilter.words import Activation as ActivationName
-from convfilter.words import Border, DataFormat, PoolMode, Range, Values
+from convfilter.words import Border, Color, DataFormat, PoolMode, Range, Values
 from convfilter.words import Combine as CombineName
 
 Amount = Annotated[int, Field(ge=0, le=MAX_PAD)]
@@ -113,6 +113,9 @@ class PipelineFile(_Spec):
     range: Range | None = Field(None, description="default: that of the last kernel")
     values: Values = Field("stored", description="pixels as stored, or scaled to 0–1")
     data_format: DataFormat = "channels_last"
+    color: Color = Field(
+        "gray", description="what it filters unless --color says otherwise: gray, each channel, or luma"
+    )
 
 
 def read_pipeline(document: Document, path: Path) -> Pipeline:
@@ -138,7 +141,12 @@ def read_pipeline(document: Document, path: Path) -> Pipeline:
         document.fail(f'pad "{pending.pad}" must stand right before a conv', ("layers", len(file.layers) - 1))
     try:
         return Pipeline(
-            tuple(layers), file.name or path.stem, file.range or last_range, file.values, file.data_format
+            tuple(layers),
+            file.name or path.stem,
+            file.range or last_range,
+            file.values,
+            file.data_format,
+            file.color,
         )
     except FilterError as error:
         raise FilterError(f"{path}: {error}") from error

@@ -49,7 +49,7 @@ MATRIX = [[1, 2], [3, 4.5]]
 BIG = 10**400
 ANYTHING = [
     None, True, False, 0, 1, -1, 2, 16, 1.5, 0.0, -0.0, 1e300, -1e300, 1e6, -1e6, 1000001, 1e-320, 2**70, BIG, -BIG,
-    float("nan"), float("inf"), -float("inf"), "", "1", "sum", "Sum", "relu", "none", "max", "clip", "raw", "unit",
+    float("nan"), float("inf"), -float("inf"), "", "1", "sum", "Sum", "relu", "none", "max", "each", "edge", "clip", "raw", "unit",
     "stored", "channels_last", "channels_first", "kh,kw,in,out", "out,in,kh,kw", "kh,kw", "true", "x" * 100, "x" * 101,
     "é" * 100, "😀" * 100, "😀" * 101, "\ud800", "a\x00b", [], [0], [0, 0], [0, 1], [1, 0], [5, 7], [0, -1],
     [0, 1.0], [0, True], [0, None], [0, 1, 2], [2**70, 0], [1.5], [1e6, -1e6], [1e6, 1e7], [1, "2"], [[0]], ["a"],

@@ -105,6 +105,8 @@ def _print_kernel(kernel: "Kernel", facts: dict[str, Any]) -> None:
         "activation": kernel.activation,
         "combine": kernel.combine,
         "range": kernel.range,
+        "color": kernel.color,
+        "border": kernel.border,
         "tags": ", ".join(kernel.tags),
         "source": kernel.source,
         "note": "; ".join(kernel.notes),

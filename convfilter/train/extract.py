@@ -61,6 +61,8 @@ def extract(model: "keras.Model", layer_name: str, source: str) -> dict[str, Any
         "activation": activation,
         "range": "signed",
         "values": "unit",
+        "color": "gray",
+        "border": "zero",  # as in Keras' own padding
     }
     anchor = _anchor(layer)
     if anchor is not None:
