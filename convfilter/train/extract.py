@@ -6,7 +6,6 @@ are trained on pixels of 0 to 1: with values="unit" the results are the layer's 
 """
 
 import difflib
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from convfilter.errors import DataError, FilterError
 from convfilter.files import atomic_write
 from convfilter.jsonfile import MAX_BYTES
 from convfilter.kernel import MAX_NAME, MAX_WEIGHTS, parse_kernel
+from convfilter.kernelwriter import format_json
 from convfilter.picture import shown
 from convfilter.stages import spread
 from convfilter.train.layernames import named_layers
@@ -289,18 +289,3 @@ def _name(text: str, suffix: str = "") -> str:
 def _file_name(name: str) -> str:
     """Letters, digits, dots and dashes, and not hidden."""
     return re.sub(r"[^\w.-]+", "-", name).lstrip(".-") or "kernel"
-
-
-def format_json(file: dict[str, Any]) -> str:
-    """JSON for people: each field, and each row of numbers, on a line of its own."""
-    fields = (f"  {json.dumps(key)}: {_formatted(value, 2)}" for key, value in file.items())
-    return "{\n" + ",\n".join(fields) + "\n}\n"
-
-
-def _formatted(value: Any, indent: int) -> str:
-    if not isinstance(value, list) or not isinstance(value[0], list):
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-    if len(value) == 1:
-        return f"[{_formatted(value[0], indent)}]"
-    inner = " " * (indent + 2)
-    return "[\n" + ",\n".join(inner + _formatted(item, indent + 2) for item in value) + f"\n{' ' * indent}]"
