@@ -31,7 +31,7 @@ from convfilter.picture import (
     extension_format,
     shown,
 )
-from convfilter.pipeline import Pipeline
+from convfilter.pipeline import Pipeline, color_for
 from convfilter.plan import STREAM, Job
 from convfilter.temporary import sweep, sweep_temporary_folder
 
@@ -107,6 +107,7 @@ def _one(job: Job, pipeline: Pipeline, look: Look, output: Output, engine: Engin
     """Do one job. Whatever goes wrong is this picture's failure, unless no picture would fare better."""
     start = time.perf_counter()
     targets: tuple[str, ...] = ()
+    look = replace(look, color=color_for(pipeline, look.color, format_holds_color=job.format.colour))
     try:
         targets = tuple(job.targets(pipeline.out_channels))
         done = _filter_file(job, targets, pipeline, look, output, engine, watch)

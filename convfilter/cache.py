@@ -1,7 +1,6 @@
 """What is worth keeping in the user's cache folder, each thing a file that is checked when it is read.
 
     compiled/   stages that Keras exported, by their structure
-    kernels/    what pydantic said of kernel files, by all but their numbers
 
 A file is a line that names the format, a checksum, the text it belongs to, and the content. What is
 damaged, foreign or of another version is as good as absent; a folder that can't be written costs speed, no
@@ -16,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convfilter import __version__
 from convfilter.errors import PictureError
 from convfilter.files import atomic_write
 
 FORMAT = b"convfilter cache 1\n"
 MAX_BYTES = 64 * 2**20
-COMPILED, KERNELS = "compiled", "kernels"
+COMPILED = "compiled"
+OLD = "kernels"  # version 0.1.0 kept what it knew of kernel files there
 
 
 @dataclass(frozen=True)
@@ -57,22 +56,10 @@ def save(structure: str, versions: Sequence[str], entry: Entry) -> bool:
     return _write(COMPILED, _about(structure, versions), content)
 
 
-def recall(skeleton: str) -> dict[str, Any] | None:
-    """The fields of a kernel file of which this is the skeleton; None where it is not known to be good."""
-    content = _read(KERNELS, _about(skeleton, [__version__]))
-    fields = None if content is None else _json(content)
-    return fields if isinstance(fields, dict) else None
-
-
-def remember(skeleton: str, fields: dict[str, Any]) -> bool:
-    """Keep the fields of a good kernel file; False where that is not possible."""
-    return _write(KERNELS, _about(skeleton, [__version__]), json.dumps(fields).encode())
-
-
 def entries() -> list[Path]:
     """The files kept: by their names, in folders that are no links to others."""
     try:
-        folders = [folder() / kind for kind in (COMPILED, KERNELS)]
+        folders = [folder() / kind for kind in (COMPILED, OLD)]
         found = [path for each in folders if not each.is_symlink() for path in each.glob("*")]
         return sorted(path for path in found if re.fullmatch("[0-9a-f]{16}", path.name) and not path.is_dir())
     except OSError:

@@ -115,6 +115,8 @@ def as_json(pipeline: Pipeline, size: Pair | None) -> dict[str, Any]:
     """The table, and the weights with and without sharing where a size is given."""
     return {
         "name": pipeline.name,
+        "color": pipeline.color,
+        "range": pipeline.range,
         "layers": [vars(row) for row in table(pipeline, size)],
         "weights": [vars(row) for row in sharing(pipeline, size)] if size else [],
     }

@@ -72,6 +72,8 @@ def effective(kernel: Kernel) -> dict[str, Any]:
         "combine": kernel.combine,
         "range": kernel.range,
         "values": kernel.values,
+        "color": kernel.color,
+        "border": kernel.border,
         "data_format": kernel.data_format,
         "gain": found and {"min": found.low, "max": found.high, "exact": found.exact},
         "sum": float(sums.sum()),

@@ -15,7 +15,7 @@ from convfilter.engines import choose_engine
 from convfilter.errors import FilterError, PictureError
 from convfilter.geometry import flat_response, geometry, receptive_fields
 from convfilter.picture import ArrayRows, Metadata, Picture, RowSource, full_scale, to_gray
-from convfilter.pipeline import Pair, Pipeline
+from convfilter.pipeline import Pair, Pipeline, color_for
 from convfilter.raster import Raster
 from convfilter.runtime import SHARE, available_memory
 from convfilter.tone import RangeMap, extremes, linear_light, range_map, srgb, to_dtype
@@ -48,17 +48,18 @@ class Engine(Protocol):
 class Look:
     """How pixels enter and leave a pipeline.
 
-    color: "gray", "each" (every channel by itself) or "luma" (brightness only). range: as in
+    color: "gray", "each" (every channel by itself) or "luma" (brightness only); None takes what suits the
+    pipeline. range: as in
     tone.to_range, or "raw"; None takes the pipeline's own, or "raw" from float to float. Raises FilterError
     for any other word.
     """
 
-    color: str = "gray"
+    color: str | None = None
     range: str | None = None
     linear: bool = False
 
     def __post_init__(self) -> None:
-        if self.color not in COLORS:
+        if self.color is not None and self.color not in COLORS:
             raise FilterError(f'no color "{self.color}"; choose one of {", ".join(COLORS)}')
         if self.range is not None and self.range not in RANGES:
             raise FilterError(f'no range "{self.range}"; choose one of {", ".join(RANGES)}')
@@ -68,7 +69,7 @@ def apply(
     filters: "str | Path | Kernel | Pipeline | Sequence[Any]",
     array: np.ndarray,
     *,
-    color: str = "each",
+    color: str | None = "each",
     range: str | None = None,
     linear: bool = False,
     device: str = "auto",
@@ -140,6 +141,7 @@ def filter_rows(
     pipeline: Pipeline, source: RowSource, look: Look, dtype: np.dtype, engine: Engine
 ) -> Filtered:
     """The filtered picture as `dtype`, to be computed by rows. Raises as filter_picture does."""
+    look = replace(look, color=color_for(pipeline, look.color))
     how = look.range or _default_range(pipeline, source, look, dtype)
     if how == "raw" and look.color == "luma":
         raise FilterError("--range raw writes results, not colours; use --color gray or each")

@@ -167,6 +167,8 @@ class Formula:
     tags: str
     source: str
     range: str = "clip"
+    color: str = "gray"
+    border: str = "zero"
 
     @property
     def summary(self) -> str:
@@ -178,16 +180,26 @@ MARR = "D. Marr, E. Hildreth, Theory of Edge Detection, Proceedings of the Royal
 DAUGMAN = "J. G. Daugman, Uncertainty relation for resolution in space, JOSA A 2(7), 1985; values as OpenCV's"
 TEXTONS = "T. Leung, J. Malik, IJCV 43(1), 2001; as described by the Visual Geometry Group, Oxford"
 
+FOR_THE_EYE: dict[str, str] = {"color": "each", "border": "edge"}  # photographs stay photographs
+
 FORMULAS: dict[str, Formula] = {
-    "gaussian": Formula(gaussian, "blur gaussian", "By definition; equal to OpenCV's getGaussianKernel"),
+    "gaussian": Formula(
+        gaussian, "blur gaussian", "By definition; equal to OpenCV's getGaussianKernel", **FOR_THE_EYE
+    ),
     "dog": Formula(dog, "edge blob gaussian", MARR, "signed"),
     "log": Formula(log, "edge laplacian log blob", MARR, "signed"),
-    "motion": Formula(motion, "blur motion", "Uniform motion, by area coverage of a line 1 pixel wide"),
-    "disk": Formula(disk, "blur disk defocus", "Circle of confusion, by area coverage of a disk"),
+    "motion": Formula(
+        motion, "blur motion", "Uniform motion, by area coverage of a line 1 pixel wide", **FOR_THE_EYE
+    ),
+    "disk": Formula(
+        disk, "blur disk defocus", "Circle of confusion, by area coverage of a disk", **FOR_THE_EYE
+    ),
     "gabor": Formula(gabor, "texture gabor orientation", DAUGMAN, "signed"),
     "gabor-bank": Formula(gabor_bank, "bank texture gabor orientation", DAUGMAN, "signed"),
     "leung-malik": Formula(leung_malik, "bank texture", TEXTONS, "signed"),
-    "unsharp": Formula(unsharp, "sharpen detail", "Photographic unsharp masking, with a Gaussian"),
+    "unsharp": Formula(
+        unsharp, "sharpen detail", "Photographic unsharp masking, with a Gaussian", **FOR_THE_EYE
+    ),
 }
 
 
@@ -281,6 +293,8 @@ def _kernel(formula: str, weights: np.ndarray, **values: float) -> Kernel:
         source=about.source,
         tags=tuple(about.tags.split()),
         range=about.range,
+        color=about.color,
+        border=about.border,
     )
 
 

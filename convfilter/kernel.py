@@ -4,21 +4,21 @@ Kernels are stored as correlation kernels, which is what Keras' Conv2D and OpenC
 `flip` marks a file written for true convolution.
 """
 
-import json
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 import numpy as np
 
-from convfilter import cache
 from convfilter.errors import FilterError
 from convfilter.jsonfile import Document, Path_
 
 MAX_WEIGHTS = 1_048_576
 MAX_SIDE = 1023  # rows or columns of one filter
 MAX_BIAS = 1e6  # of full scale
+MAX_NAME = 100  # characters
+# How a kernel is applied, in words; fields of the same name in its file and in Kernel.
+HOW = ("activation", "combine", "data_format", "range", "values", "color", "border")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +28,8 @@ class Kernel:
     weights: float64 (kh, kw, in, out), correlation order, read-only.
     bias: float64 (out,), a fraction of full scale, read-only.
     anchor: (row, column) of the weight on the output pixel.
+    color, border: what suits it, which options override: how the colours of a picture are filtered, and what
+    stands outside it.
     notes: what loading did that the author should know.
     """
 
@@ -40,6 +42,8 @@ class Kernel:
     data_format: str = "channels_last"
     range: str = "clip"
     values: str = "stored"
+    color: str = "gray"
+    border: str = "zero"
     description: str = ""
     source: str = ""
     tags: tuple[str, ...] = ()
@@ -111,45 +115,15 @@ def parse_kernel(data: Any, name: str, fail: Any) -> Kernel:
 
 
 def _fields(data: Any, fail: Any) -> dict[str, Any]:
-    """A file's fields, those not given with their defaults, if they are as kernelfile.py says.
+    """A file's fields, those not given with their defaults, if they are as kernelfile.py says."""
+    from convfilter.kernelcheck import good_fields
 
-    Loading pydantic for that takes longer than filtering a picture. So what it judged is remembered: a file
-    that differs from a good one in nothing but the numbers of its weights is good too.
-    """
-    skeleton = _skeleton(data)
-    known = cache.recall(skeleton) if skeleton else None
-    if known is not None:
-        return known
-    from convfilter.kernelfile import validated
+    fields = good_fields(data)
+    if fields is None:
+        from convfilter.kernelfile import validated  # loads pydantic, which says what is wrong and where
 
-    fields = validated(data, fail)
-    del fields["weights"]
-    if skeleton:
-        cache.remember(skeleton, fields)
+        fields = validated(data, fail)
     return fields
-
-
-def _skeleton(data: Any) -> str:
-    """The file with its weights' depth in their place; "" unless they are finite numbers, all so deep."""
-    try:
-        (depth,) = _depths(data["weights"])
-        return json.dumps({**data, "weights": [depth, len(data["weights"]) > 1]}, sort_keys=True)
-    except (TypeError, KeyError, ValueError, OverflowError):  # ValueError: of several depths
-        return ""
-
-
-def _depths(value: Any) -> set[int]:
-    """The depths at which nested lists hold finite numbers. Raises TypeError for anything else in them."""
-    if isinstance(value, list) and value:
-        inner = [_depths(part) for part in value] if isinstance(value[0], list) else [_check(value)]
-        return {depth + 1 for depths in inner for depth in depths}
-    raise TypeError
-
-
-def _check(row: list[Any]) -> set[int]:
-    if all(type(number) in (int, float) and isfinite(number) for number in row):
-        return {0}
-    raise TypeError
 
 
 class _Wrong(Exception):
@@ -177,7 +151,7 @@ def effective(fields: dict[str, Any], weights: list[Any], name: str) -> Kernel:
         arranged = arranged[::-1, ::-1]
         anchor = (kh - 1 - anchor[0], kw - 1 - anchor[1])
     bias = np.broadcast_to(_bias(fields["bias"], filters), (filters,)).astype(np.float64)
-    kept = ("activation", "combine", "data_format", "range", "values", "description", "source")
+    kept = (*HOW, "description", "source")
     return Kernel(
         name=fields["name"] or name,
         weights=_frozen(arranged),

@@ -1,14 +1,15 @@
-"""The JSON form of a kernel: the one definition from which the schema is printed and files are judged."""
+"""The JSON form of a kernel: the definition from which the schema is printed and mistakes are explained.
+
+kernelcheck.py accepts what is good without loading this.
+"""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from convfilter.kernel import MAX_BIAS
+from convfilter.kernel import MAX_BIAS, MAX_NAME
 from convfilter.mistakes import validate
-from convfilter.words import Activation, Combine, DataFormat, Range, Values
-
-Layout = Literal["kh,kw,in,out", "out,in,kh,kw"]
+from convfilter.words import Activation, Border, Color, Combine, DataFormat, Layout, Range, Values
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 # fail_fast: a file of a million mistakes is told its first one without collecting the others.
@@ -43,7 +44,7 @@ class KernelFile(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, title="convfilter kernel")
 
     schema_: str | None = Field(None, alias="$schema", description="ignored; for editors")
-    name: str | None = Field(None, max_length=100, description="default: the file's name without .json")
+    name: str | None = Field(None, max_length=MAX_NAME, description="default: the file's name without .json")
     description: str = Field("", description="one sentence: what the kernel shows or does")
     source: str = Field("", description="where the numbers come from: author, title, year")
     tags: Annotated[list[str], Field(fail_fast=True)] = Field([], description="words to find it by")
@@ -72,6 +73,13 @@ class KernelFile(BaseModel):
     data_format: DataFormat = Field("channels_last", description="Keras data format the network is built in")
     range: Range = Field("clip", description="how results become pixels unless --range says otherwise")
     values: Values = Field("stored", description="what the weights expect: pixels as stored, or 0 to 1")
+    color: Color = Field(
+        "gray",
+        description="what it filters unless --color says otherwise: gray, each channel, or luma",
+    )
+    border: Border = Field(
+        "zero", description="what stands outside the picture unless --border says otherwise"
+    )
 
 
 def validated(data: Any, fail: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 No framework is known here; `model.py` turns a Pipeline into a keras.Sequential.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -90,7 +90,8 @@ class Pipeline:
     """The layers in order, and how their result becomes a picture unless the user says otherwise.
 
     range: clip | abs | rescale | signed | gain | raw. values: "stored" (0–255, 0–65535, float) or
-    "unit" (0–1). Raises FilterError when the channels of two layers don't fit.
+    "unit" (0–1). color: gray | each | luma, unless the user says otherwise (color_for). Raises FilterError
+    when the channels of two layers don't fit.
     """
 
     layers: tuple[Layer, ...]
@@ -98,6 +99,7 @@ class Pipeline:
     range: str = "clip"
     values: str = "stored"
     data_format: str = "channels_last"
+    color: str = "gray"
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -114,7 +116,7 @@ class Pipeline:
     @cached_property
     def _identity(self) -> tuple[Any, ...]:
         """Everything that decides the numbers."""
-        return self.values, self.data_format, self.range, *map(_layer_identity, self.layers)
+        return self.values, self.data_format, self.range, self.color, *map(_layer_identity, self.layers)
 
     def __hash__(self) -> int:
         return hash(self._identity)
@@ -150,10 +152,13 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line may say about every convolution of a chain, and the pool after it."""
+    """What the command line may say about every convolution of a chain, and the pool after it.
+
+    None leaves it to each kernel: `border` is then what suits the kernel that is padded.
+    """
 
     pad: str | Pair = "same"
-    border: str = "zero"
+    border: str | None = None
     strides: Pair = (1, 1)
     dilation: Pair = (1, 1)
     activation: str | None = None
@@ -188,7 +193,22 @@ def chain(parts: Iterable[Kernel | Pipeline], settings: Settings = Settings()) -
         range=_range(last, settings.combine),
         values=settings.values or values,
         data_format=settings.data_format or last.data_format,
+        color=_color(parts),
     )
+
+
+def color_for(pipeline: Pipeline, asked: str | None, *, format_holds_color: bool = True) -> str:
+    """How a picture's colours are filtered: as asked, or else as suits the pipeline.
+
+    A file format that holds no colour gets the gray picture unless colour was asked for.
+    """
+    return asked or (pipeline.color if format_holds_color else "gray")
+
+
+def _color(parts: Sequence[Kernel | Pipeline]) -> str:
+    """What suits all parts; gray where they differ: what finds edges wants one picture, blurred or not."""
+    (first, *others) = {part.color for part in parts}
+    return "gray" if others else first
 
 
 def _range(last: Kernel | Pipeline, combine: str | None) -> str:
@@ -211,7 +231,7 @@ def kernel_layers(kernel: Kernel, settings: Settings) -> list[Layer]:
         dilation=settings.dilation,
     )
     how = settings.combine or kernel.combine
-    pad = pad_for(settings.pad, settings.border, conv)
+    pad = pad_for(settings.pad, settings.border or kernel.border, conv)
     return [*pad, conv, *([Combine(how)] if how != "none" else [])]
 
 

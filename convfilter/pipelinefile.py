@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from convfilter.catalogue import load_kernel
 from convfilter.errors import FilterError
 from convfilter.jsonfile import Document, Path_
-from convfilter.kernel import Kernel, parse_kernel
+from convfilter.kernel import MAX_NAME, Kernel, parse_kernel
 from convfilter.kernelfile import Bias
 from convfilter.mistakes import validate
 from convfilter.pipeline import (
@@ -25,7 +25,7 @@ from convfilter.pipeline import (
     pair,
 )
 from convfilter.words import Activation as ActivationName
-from convfilter.words import Border, DataFormat, PoolMode, Range, Values
+from convfilter.words import Border, Color, DataFormat, PoolMode, Range, Values
 from convfilter.words import Combine as CombineName
 
 Amount = Annotated[int, Field(ge=0, le=MAX_PAD)]
@@ -106,13 +106,16 @@ class PipelineFile(_Spec):
     model_config = ConfigDict(extra="forbid", strict=True, title="convfilter pipeline")
 
     schema_: str | None = Field(None, alias="$schema", description="ignored; for editors")
-    name: str | None = Field(None, max_length=100, description="default: the file's name without .json")
+    name: str | None = Field(None, max_length=MAX_NAME, description="default: the file's name without .json")
     description: str = ""
     source: str = ""
     layers: Annotated[list[LayerSpec], Field(min_length=1, max_length=200, fail_fast=True)]
     range: Range | None = Field(None, description="default: that of the last kernel")
     values: Values = Field("stored", description="pixels as stored, or scaled to 0–1")
     data_format: DataFormat = "channels_last"
+    color: Color = Field(
+        "gray", description="what it filters unless --color says otherwise: gray, each channel, or luma"
+    )
 
 
 def read_pipeline(document: Document, path: Path) -> Pipeline:
@@ -138,7 +141,12 @@ def read_pipeline(document: Document, path: Path) -> Pipeline:
         document.fail(f'pad "{pending.pad}" must stand right before a conv', ("layers", len(file.layers) - 1))
     try:
         return Pipeline(
-            tuple(layers), file.name or path.stem, file.range or last_range, file.values, file.data_format
+            tuple(layers),
+            file.name or path.stem,
+            file.range or last_range,
+            file.values,
+            file.data_format,
+            file.color,
         )
     except FilterError as error:
         raise FilterError(f"{path}: {error}") from error

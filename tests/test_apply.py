@@ -191,7 +191,7 @@ def test_wrong_color_for_the_picture():
         apply("sobel", COLOR, color="luma", range="raw")
 
 
-@pytest.mark.parametrize("chosen", [{"color": "grey"}, {"color": None}, {"range": "auto"}, {"range": ""}])
+@pytest.mark.parametrize("chosen", [{"color": "grey"}, {"color": ""}, {"range": "auto"}, {"range": ""}])
 def test_unknown_words(chosen):
     """A misspelt color or range is an error that lists the right ones, never a silent default."""
     with pytest.raises(FilterError, match="choose one of"):
@@ -247,7 +247,7 @@ def test_luma_keeps_chroma(array, name):
     matrix = np.array(matrix) / np.sum(matrix)
     luma = array @ LUMA
     expected = np.clip(correlate(luma, matrix)[..., None] + array - luma[..., None], 0, white)
-    found = apply(name, array, color="luma")
+    found = apply(name, array, color="luma", border="zero")
     assert found.dtype == array.dtype
     assert np.abs(found - expected).max() <= (1e-5 if white == 1 else 0.5 + 2e-6 * white)
 
@@ -264,11 +264,11 @@ def test_luma_with_strides_and_pool():
     luma = COLOR @ LUMA
     chroma = COLOR - luma[..., None]
     result = correlate(luma, BOX)[::2, ::2]
-    found = apply("box-3", COLOR, color="luma", strides=(2, 2))
+    found = apply("box-3", COLOR, color="luma", strides=(2, 2), border="zero")
     assert np.abs(found - (result[..., None] + chroma[::2, ::2]).clip(0, 255)).max() <= 0.501
     pooled = block_reduce(correlate(luma, BOX)[:40, :52], (2, 2), np.mean)
     moved = block_reduce(chroma[:40, :52], (2, 2, 1), np.mean)
-    found = apply("box-3", COLOR, color="luma", pool=(2, 2), pool_mode="average")
+    found = apply("box-3", COLOR, color="luma", pool=(2, 2), pool_mode="average", border="zero")
     assert np.abs(found - (pooled[..., None] + moved).clip(0, 255)).max() <= 0.501
 
 
@@ -289,18 +289,18 @@ def test_linear_light_by_hand(array):
     """linear=True decodes sRGB, filters, and encodes again, rounding once at the end."""
     white = np.iinfo(array.dtype).max
     expected = to_srgb(correlate(to_linear(array / white), BOX)) * white
-    found = apply("box-3", array, linear=True)
+    found = apply("box-3", array, linear=True, border="zero")
     assert found.dtype == array.dtype
     assert np.abs(found - expected).max() <= 0.5 + 2e-6 * white
-    assert np.abs(found.astype(int) - apply("box-3", array)).max() > 0.01 * white
+    assert np.abs(found.astype(int) - apply("box-3", array, border="zero")).max() > 0.01 * white
 
 
 def test_linear_light_of_floats():
     """Floats in linear light come back as sRGB values too, and raw results stay linear when asked for."""
     unit = (GRAY / 255).astype(np.float32)
     linear = correlate(to_linear(unit), BOX)
-    assert apply("box-3", unit, linear=True) == pytest.approx(to_srgb(linear), abs=1e-5)
-    assert apply("box-3", unit, linear=True, range="raw") == pytest.approx(linear, abs=1e-5)
+    assert apply("box-3", unit, linear=True, border="zero") == pytest.approx(to_srgb(linear), abs=1e-5)
+    assert apply("box-3", unit, linear=True, range="raw", border="zero") == pytest.approx(linear, abs=1e-5)
 
 
 def test_a_chessboard_blurs_to_half_the_light():
@@ -440,7 +440,7 @@ def test_alpha_of_an_average_with_strides_valid_and_pool():
     weight, colour = correlate(share, BOX), correlate(GRAY * share, BOX)
 
     def check(weight, colour, **settings):
-        page = filtered("box-3", Picture(GRAY, ALPHA), **settings)[0]
+        page = filtered("box-3", Picture(GRAY, ALPHA), border="zero", **settings)[0]
         assert page.pixels.shape == page.alpha.shape == weight.shape
         visible = weight > 1e-3
         assert np.abs(page.pixels[visible] - colour[visible] / weight[visible]).max() <= 0.51
@@ -454,7 +454,7 @@ def test_alpha_of_an_average_with_strides_valid_and_pool():
 
 def test_alpha_of_a_filter_that_is_not_linear():
     """A blur behind a max-pool can't be undone by a quotient, so alpha goes along as for edges."""
-    page = filtered("box-3", Picture(GRAY, ALPHA), pool=(2, 2), pool_mode="max")[0]
+    page = filtered("box-3", Picture(GRAY, ALPHA), border="zero", pool=(2, 2), pool_mode="max")[0]
     assert np.abs(page.alpha - block_reduce(ALPHA[:40, :52], (2, 2), np.mean)).max() <= 0.51
     plain = block_reduce(correlate(GRAY, BOX)[:40, :52], (2, 2), np.max)
     assert np.abs(page.pixels - plain).max() <= 0.51
@@ -474,7 +474,7 @@ def test_alpha_of_several_layers():
     """Blur then Laplacian has sum 0: alpha is kept. Blur then blur averages: filter(filter(alpha))."""
     kept = filtered(["box-3", "laplacian"], Picture(GRAY, ALPHA))[0]
     assert np.array_equal(kept.alpha, ALPHA)
-    twice = filtered(["box-3", "box-3"], Picture(GRAY, ALPHA))[0]
+    twice = filtered(["box-3", "box-3"], Picture(GRAY, ALPHA), border="zero")[0]
     weight = correlate(correlate(ALPHA / 255, BOX), BOX)
     colour = correlate(correlate(GRAY * (ALPHA / 255), BOX), BOX)
     assert np.abs(twice.alpha - weight * 255).max() <= 0.51
@@ -487,7 +487,7 @@ def test_alpha_in_linear_light():
     share = ALPHA / 255
     weight = correlate(share, BOX)
     light = correlate(to_linear(GRAY / 255) * share, BOX)
-    page = filtered("box-3", Picture(GRAY, ALPHA), Look("each", None, True))[0]
+    page = filtered("box-3", Picture(GRAY, ALPHA), Look("each", None, True), border="zero")[0]
     visible = weight > 1e-3
     assert np.abs(page.pixels[visible] - to_srgb(light[visible] / weight[visible]) * 255).max() <= 0.51
     assert np.abs(page.alpha - weight * 255).max() <= 0.51

@@ -23,10 +23,11 @@ FILES = {
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 FIELDS = {
     "$schema", "name", "description", "source", "tags", "weights", "divisor", "bias", "flip", "anchor",
-    "combine", "activation", "range",
+    "combine", "activation", "range", "color", "border",
 }  # fmt: skip
 DEFAULTS = {
     "divisor": 1, "bias": 0, "flip": False, "combine": "none", "activation": "linear", "range": "clip",
+    "color": "gray", "border": "zero",
 }  # fmt: skip
 GRADIENTS = [
     "sobel", "prewitt", "scharr", "scharr-optimal", "kroon", "frei-chen", "rotation-invariant", "sobel-5",

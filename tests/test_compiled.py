@@ -1,10 +1,13 @@
 """The compiled engine and its cache: what Keras gives, without Keras, whatever becomes of the folder."""
 
+import ast
 import json
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ from scipy import ndimage
 
 import convfilter as package
 from convfilter import cache, catalogue
-from convfilter.engines import choose_engine, compiled
+from convfilter.engines import choose_engine, compiled, fingerprint
 from convfilter.errors import BackendError
 from convfilter.filters import make_pipeline
 from convfilter.kernel import make_kernel
@@ -33,7 +36,7 @@ def own_cache(tmp_path, monkeypatch):
 def forget():
     compiled._kept.clear()
     compiled._refused.clear()
-    for cached in (compiled._versions, compiled._run_of, compiled._stages_of):
+    for cached in (fingerprint.made_by, compiled._run_of, compiled._stages_of):
         cached.cache_clear()
 
 
@@ -93,7 +96,7 @@ def test_an_edited_kernel_needs_no_keras(own_cache, photo, tmp_path):
 
 
 def test_an_edit_with_a_mistake_is_told_as_ever(own_cache, photo, tmp_path):
-    """What is remembered of a good file doesn't let a bad one through."""
+    """A good file under the same name a moment ago doesn't let a bad one through."""
     kernel = tmp_path / "mine.json"
     kernel.write_text('{"weights": [[1, 2], [3, 4]]}')
     assert run_script("apply", kernel, photo, tmp_path / "1.png").returncode == 0
@@ -162,16 +165,58 @@ def test_another_version_is_another_entry(own_cache, monkeypatch):
     filtered("sobel")
     forget()
     made = count_exports(monkeypatch)
-    monkeypatch.setattr(compiled, "_versions", lambda: ("keras-99.dist-info",))
-    monkeypatch.setattr(compiled._versions, "cache_clear", lambda: None, raising=False)
+    monkeypatch.setattr(fingerprint, "versions", lambda: ("keras-99.dist-info",))
     filtered("sobel")
     assert len(made) == 1
+
+
+@pytest.mark.parametrize("name", fingerprint.SOURCES)
+def test_an_edit_of_a_deciding_source_is_another_entry(own_cache, tmp_path, monkeypatch, name):
+    """A contributor's edit meets no stage that was compiled before it; one elsewhere costs nothing."""
+    tree = tmp_path / "convfilter"
+    shutil.copytree(Path(package.__file__).parent, tree, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(fingerprint, "__file__", str(tree / "engines" / "fingerprint.py"))
+    filtered("box-3")
+    made = count_exports(monkeypatch)
+    (tree / "cli" / "cache.py").write_text("# edited")
+    forget()
+    filtered("box-3")
+    assert made == []
+    source = tree / f"{name}.py"
+    source.write_text(source.read_text("utf-8").replace("1", "2", 1), "utf-8")
+    forget()
+    filtered("box-3")
+    assert len(made) == 1
+
+
+def test_the_deciding_sources_are_all_that_stages_are_made_with():
+    """What the modules that build, run and compare stages import is among them, or decides nothing there."""
+    harmless = {
+        "cache",
+        "engines/fingerprint",
+        "errors",
+        "filters",
+        "geometry",
+        "pipeline",
+        "runtime",
+        "signals",
+    }
+    folder = Path(package.__file__).parent
+    for name in fingerprint.SOURCES:
+        for node in ast.walk(ast.parse((folder / f"{name}.py").read_text("utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("convfilter"):
+                continue
+            inside = node.module.partition(".")[2].replace(".", "/")
+            modules = {inside} if (folder / f"{inside}.py").exists() else {
+                "/".join(filter(None, (inside, alias.name))) for alias in node.names
+            }  # fmt: skip
+            assert modules <= {*fingerprint.SOURCES, *harmless}, (name, modules)
 
 
 def test_the_versions_are_those_installed():
     from importlib.metadata import version
 
-    names = "\n".join(compiled._versions())
+    names = "\n".join(fingerprint.versions())
     for package_name in ("keras", "tensorflow", "ai_edge_litert"):
         assert f"{package_name}-{version(package_name)}.dist-info" in names
 
@@ -300,7 +345,7 @@ def test_entries_whose_places_are_none(own_cache, content):
 
 def test_clear_deletes_nothing_but_its_own(own_cache, tmp_path, convfilter):
     """Neither through a link, nor other names, nor folders."""
-    for kind in (cache.COMPILED, cache.KERNELS):
+    for kind in (cache.COMPILED, cache.OLD):
         (own_cache / kind).mkdir(parents=True)
     others = [own_cache / "compiled" / "mydocumentfile16", own_cache / "compiled" / "0123456789abcdef" / "x"]
     elsewhere = tmp_path / "elsewhere"
@@ -315,6 +360,18 @@ def test_clear_deletes_nothing_but_its_own(own_cache, tmp_path, convfilter):
     assert "damaged" in convfilter("cache", "list").out
     assert convfilter("cache", "clear").out.startswith("1 files deleted")
     assert all(path.read_text() == "keep" for path in others)
+
+
+def test_clear_deletes_what_version_0_1_0_kept_of_kernel_files(own_cache, convfilter):
+    """They are listed and deleted, though nothing reads them any more."""
+    folder = own_cache / "kernels"
+    folder.mkdir(parents=True)
+    for number in range(3):
+        rest = b'["{\\"weights\\": [2, true]}", "0.1.0"]\n{}'
+        (folder / f"{number:016x}").write_bytes(cache.FORMAT + cache._checksum(rest) + b"\n" + rest)
+    assert convfilter("cache", "list").out.startswith("kernels ")
+    assert convfilter("cache", "clear").out.startswith("3 files deleted")
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
@@ -401,7 +458,7 @@ def test_cache_list_clear_and_warm(own_cache, convfilter, tmp_path, monkeypatch)
     monkeypatch.setattr("convfilter.catalogue.files", lambda: found)
     assert "2 filters compiled" in convfilter("cache", "warm").out
     listed = json.loads(convfilter("cache", "list", "--json").out)
-    assert {row["kind"] for row in listed} - {"kernels"} == {"compiled"}
+    assert {row["kind"] for row in listed} == {"compiled"}
     assert any("Convolve" in row["what"] for row in listed)
     assert f"{len(listed)} files" in convfilter("cache", "list").out
     assert f"{len(listed)} files deleted" in convfilter("cache", "clear").out

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 @click.option(
     "--color",
     type=click.Choice(COLORS),
-    default="gray",
-    show_default=True,
-    help="Filter the gray picture, each channel, or the brightness only.",
+    help="Filter the gray picture, each channel, or the brightness only; default: the kernel's.",
 )
 @click.option(
     "--range", "range_", type=click.Choice(RANGES), help="How results become pixels; default: the kernel's."
@@ -70,7 +68,7 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
 
     \b
     convfilter apply sobel photo.jpg edges.png
-    convfilter apply gaussian:sigma=2 --border edge --color each photo.jpg soft.jpg
+    convfilter apply gaussian:sigma=2 photo.jpg soft.jpg
     convfilter apply ./mine.json --then laplacian in.png out.png
     convfilter apply laplacian photos/ edges/ --recursive --format png
     """
@@ -101,7 +99,7 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
         format_name=options["format_"],
         pages=pipeline.out_channels,
     )
-    check_colour(jobs, options["color"] != "gray")
+    check_colour(jobs, options["color"] in ("each", "luma"))
     from convfilter.batch import Output, run  # knows Pillow: only now that all is well so far
     from convfilter.engines import choose_engine
 

@@ -16,7 +16,7 @@ def command() -> None:
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="An array of objects.")
 def list_(as_json: bool) -> None:
-    """List what is kept: compiled stages by their layers, and the outlines of kernel files."""
+    """List what is kept: compiled stages by their layers."""
     from convfilter.cache import described, entries, folder
 
     rows: list[dict[str, Any]] = [

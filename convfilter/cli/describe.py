@@ -97,6 +97,7 @@ def _print(pipeline: Any, size: tuple[int, int] | None) -> None:
 
     console = out()
     console.print(plain(pipeline.name), style="bold", markup=False)
+    console.print(f"color {pipeline.color}, range {pipeline.range}; options override both", style="dim")
     layers = Table("layer", "what", "output shape", "parameters", "receptive field", "stride", box=None)
     for row in table(pipeline, size):
         height, width = (

@@ -65,16 +65,35 @@ def _print_list(rows: list[dict[str, Any]]) -> None:
 
 @command.command("show")
 @click.argument("name", type=FilterType(), metavar="NAME")
-@click.option("--json", "as_json", is_flag=True, help="The effective kernel as an object.")
-def show(name: str, as_json: bool) -> None:
-    """Show a kernel as it is applied: after divisor and flip, with its gain, rank and symmetry."""
+@click.option(
+    "--json", "as_json", is_flag=True, help="The effective kernel and what follows from it, as an object."
+)
+@click.option(
+    "--file", "as_file", is_flag=True, help="A kernel or pipeline file, which loads again and can be edited."
+)
+def show(name: str, as_json: bool, as_file: bool) -> None:
+    """Show a kernel as it is applied: after divisor and flip, with its gain, rank and symmetry.
+
+    \b
+    convfilter kernels show sobel
+    convfilter kernels show gaussian:sigma=2 --file > mine.json
+    """
     from convfilter.facts import effective
     from convfilter.filters import load
     from convfilter.kernel import Kernel
 
+    if as_json and as_file:
+        raise click.UsageError("--json and --file are two forms; give one of them")
     kernel = load(name)
+    if as_file:
+        from convfilter.kernelwriter import file_text
+
+        click.echo(file_text(kernel).encode(), nl=False)  # UTF-8 wherever stdout leads
+        return
     if not isinstance(kernel, Kernel):
-        raise click.UsageError(f"{name} is a pipeline; see `convfilter describe {name}`")
+        raise click.UsageError(
+            f"{name} is a pipeline; see `convfilter describe {name}`, or show it with --file"
+        )
     facts = effective(kernel)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
@@ -105,6 +124,8 @@ def _print_kernel(kernel: "Kernel", facts: dict[str, Any]) -> None:
         "activation": kernel.activation,
         "combine": kernel.combine,
         "range": kernel.range,
+        "color": kernel.color,
+        "border": kernel.border,
         "tags": ", ".join(kernel.tags),
         "source": kernel.source,
         "note": "; ".join(kernel.notes),

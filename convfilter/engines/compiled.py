@@ -3,8 +3,6 @@
 See README.md beside this file for why LiteRT, and for what was measured.
 """
 
-import os
-import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +13,7 @@ import numpy as np
 
 from convfilter import cache
 from convfilter.cache import Entry
+from convfilter.engines.fingerprint import made_by
 from convfilter.errors import BackendError, FilterError
 from convfilter.geometry import settle
 from convfilter.pipeline import Pair, Pipeline
@@ -26,7 +25,6 @@ from convfilter.stages import EXACT, Numbers, Stage, Step, cut
 TOLERANCE = 1e-4  # of full scale
 SAMPLE = 2**20  # pixels of a picture that the first comparison looks at
 STRIP = 64  # rows that it computes at once
-_PACKAGES = ("convfilter", "keras", "tensorflow", "ai_edge_litert")
 
 _compiling = threading.Lock()
 _kept: dict["Structure", Entry] = {}
@@ -134,31 +132,15 @@ def _compile(
         raise
     for structure, entry in made.items():
         _kept[structure] = entry
-        cache.save(repr(structure), _versions(), entry)
+        cache.save(repr(structure), made_by(), entry)
 
 
 def _find(structure: Structure) -> Entry | None:
     """The compiled structure, from this process or from the cache folder."""
-    entry = _kept.get(structure) or cache.load(repr(structure), _versions())
+    entry = _kept.get(structure) or cache.load(repr(structure), made_by())
     if entry is not None:
         _kept[structure] = entry
     return entry
-
-
-@lru_cache(maxsize=1)
-def _versions() -> tuple[str, ...]:
-    """What the packages' metadata folders are called: importlib.metadata would cost 45 ms more."""
-    found = {}
-    for folder in reversed(sys.path):
-        try:
-            names = os.listdir(folder or ".")
-        except OSError:
-            continue
-        for name in names:
-            package, dash, _ = name.partition("-")
-            if dash and package in _PACKAGES and name.endswith(".dist-info"):
-                found[package] = name
-    return tuple(sorted(found.values()))
 
 
 def _export(structure: Structure) -> Entry:

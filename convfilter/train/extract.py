@@ -6,7 +6,6 @@ are trained on pixels of 0 to 1: with values="unit" the results are the layer's 
 """
 
 import difflib
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,8 @@ import numpy as np
 from convfilter.errors import DataError, FilterError
 from convfilter.files import atomic_write
 from convfilter.jsonfile import MAX_BYTES
-from convfilter.kernel import MAX_WEIGHTS, parse_kernel
+from convfilter.kernel import MAX_NAME, MAX_WEIGHTS, parse_kernel
+from convfilter.kernelwriter import format_json
 from convfilter.picture import shown
 from convfilter.stages import spread
 from convfilter.train.layernames import named_layers
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 # Classes whose weights can be had as one kernel, and of those the ones with zeros between.
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D", "GroupedConv2D", "TableConv2D")
-_MAX_NAME = 100  # characters, as KernelFile has it
 
 
 def source_of(path: Path | str) -> str:
@@ -62,6 +61,8 @@ def extract(model: "keras.Model", layer_name: str, source: str) -> dict[str, Any
         "activation": activation,
         "range": "signed",
         "values": "unit",
+        "color": "gray",
+        "border": "zero",  # as in Keras' own padding
     }
     anchor = _anchor(layer)
     if anchor is not None:
@@ -282,24 +283,9 @@ def _check(file: dict[str, Any]) -> None:
 
 
 def _name(text: str, suffix: str = "") -> str:
-    return re.sub(r"[\s/\\]+", "-", text)[: _MAX_NAME - len(suffix)] + suffix
+    return re.sub(r"[\s/\\]+", "-", text)[: MAX_NAME - len(suffix)] + suffix
 
 
 def _file_name(name: str) -> str:
     """Letters, digits, dots and dashes, and not hidden."""
     return re.sub(r"[^\w.-]+", "-", name).lstrip(".-") or "kernel"
-
-
-def format_json(file: dict[str, Any]) -> str:
-    """JSON for people: each field, and each row of numbers, on a line of its own."""
-    fields = (f"  {json.dumps(key)}: {_formatted(value, 2)}" for key, value in file.items())
-    return "{\n" + ",\n".join(fields) + "\n}\n"
-
-
-def _formatted(value: Any, indent: int) -> str:
-    if not isinstance(value, list) or not isinstance(value[0], list):
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-    if len(value) == 1:
-        return f"[{_formatted(value[0], indent)}]"
-    inner = " " * (indent + 2)
-    return "[\n" + ",\n".join(inner + _formatted(item, indent + 2) for item in value) + f"\n{' ' * indent}]"
