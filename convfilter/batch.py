@@ -31,11 +31,10 @@ from convfilter.picture import (
 )
 from convfilter.pipeline import Pipeline
 from convfilter.plan import STREAM, Job
+from convfilter.raster import LARGE
 
 if TYPE_CHECKING:
     from convfilter.manifest import Manifest
-
-LARGE = 2**25  # pixels; from here on a TIFF is read and written by strips
 
 
 @dataclass(frozen=True)
