@@ -33,12 +33,11 @@ from convfilter.picture import (
 )
 from convfilter.pipeline import Pipeline, color_for
 from convfilter.plan import STREAM, Job
+from convfilter.raster import LARGE
 from convfilter.temporary import sweep, sweep_temporary_folder
 
 if TYPE_CHECKING:
     from convfilter.manifest import Manifest
-
-LARGE = 2**25  # pixels; from here on a TIFF is read and written by strips
 
 
 @dataclass(frozen=True)

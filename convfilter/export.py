@@ -28,19 +28,17 @@ from convfilter.exporters import Batches, Format, Ran, format_of
 from convfilter.files import atomic_write
 from convfilter.geometry import receptive_fields, settle
 from convfilter.picture import shown
-from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Layer, Pipeline, Pool, channels
+from convfilter.pipeline import CoverPad, Pipeline
 from convfilter.runtime import configured_backend, quiet
 from convfilter.signals import held
-from convfilter.stages import EXACT
 from convfilter.temporary import folder_in
+from convfilter.wholes import stays_whole
 
 FULL_SCALES = (255.0, 65535.0, 1.0)
 TOLERANCE = 1e-4  # of full scale, or of the largest result where that is more
 
 # Pictures, rows and columns of the batches to compare; more rows and columns where the filter needs them.
 _BATCHES = ((1, 5, 7), (1, 17, 23), (2, 31, 13), (1, 12, 30), (1, 14, 33), (1, 19, 20))
-_WHOLE_ACTIVATIONS = ("linear", "relu", "abs")
-_WHOLE_COMBINES = ("sum", "max", "absmax")
 
 
 @dataclass(frozen=True)
@@ -225,42 +223,11 @@ def _difference(found: np.ndarray, expected: np.ndarray) -> float:
 
 def _allowed(pipeline: Pipeline, full: float, expected: Batches) -> float:
     """The difference that is left to the order of additions: none for whole numbers."""
-    if _all_whole(pipeline, full):
+    scale = full * _grain(full)  # counted in steps of the trial
+    if stays_whole(pipeline, scale, scale):
         return 0.0
     largest = max(np.abs(each[np.isfinite(each)]).max(initial=0) for each in expected)
     return TOLERANCE * max(full, float(largest))
-
-
-def _all_whole(pipeline: Pipeline, full: float) -> bool:
-    """Whether every number on the way is a whole one, counted in steps of the trial, that float32 holds."""
-    scale = full * _grain(full)
-    largest = scale
-    for layer, count in zip(pipeline.layers, channels(pipeline)[:-1], strict=True):
-        if not _keeps_whole(layer, scale):
-            return False
-        if isinstance(layer, Conv):
-            sums = np.abs(layer.weights).sum((0, 1, 2)) * largest + np.abs(layer.bias) * scale
-            largest = float(sums.max())
-        elif isinstance(layer, Combine) and layer.how == "sum":
-            largest *= count
-        if largest >= EXACT:
-            return False
-    return True
-
-
-def _keeps_whole(layer: Layer, scale: float) -> bool:
-    """Whether whole numbers stay whole; biases are fractions of `scale`."""
-    match layer:
-        case Conv():
-            numbers = np.concatenate([layer.weights.ravel(), layer.bias * scale])
-            return bool((numbers % 1 == 0).all()) and layer.activation in _WHOLE_ACTIVATIONS
-        case Activation(function):
-            return function in _WHOLE_ACTIVATIONS
-        case Combine(how):
-            return how in _WHOLE_COMBINES
-        case Pool():
-            return layer.mode == "max"
-    return True  # padding
 
 
 def _replace(contents: dict[Path, bytes]) -> None:

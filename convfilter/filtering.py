@@ -267,9 +267,8 @@ def _channel(number: int, pixels: np.ndarray) -> np.ndarray:
 
 
 def _raster(source: RowSource, channels: int, planes: Callable[[np.ndarray], np.ndarray]) -> Raster:
-    return Raster(
-        source.shape, channels, lambda top, bottom: planes(source.rows(top, bottom)[0]), source.finite
-    )
+    largest = full_scale(source.dtype) if source.dtype.kind == "u" else np.inf
+    return Raster(source.shape, channels, lambda top, bottom: planes(source.rows(top, bottom)[0]), largest)
 
 
 def _entering(plane: Raster, look: Look, full: float, white: float) -> Raster:
@@ -282,7 +281,7 @@ def _entering(plane: Raster, look: Look, full: float, white: float) -> Raster:
         values = pixels if full == white else pixels / np.float32(white)
         return (linear_light(values / full) * full).astype(np.float32) if look.linear else values
 
-    return replace(plane, rows=rows)
+    return replace(plane, rows=rows, largest=full if plane.largest <= white else np.inf)
 
 
 def _unit_alpha(source: RowSource) -> Raster | None:
@@ -296,7 +295,7 @@ def _unit_alpha(source: RowSource) -> Raster | None:
         assert alpha is not None
         return (alpha[None] / white).astype(np.float32)
 
-    return Raster(source.shape, 1, rows)
+    return Raster(source.shape, 1, rows, 1.0)
 
 
 def _chroma(pipeline: Pipeline, source: RowSource, engine: Engine) -> list[Raster]:

@@ -216,7 +216,6 @@ class TiffSource:
         self.shape = page.imagelength, page.imagewidth
         self.channels = _CHANNELS[page.photometric]
         self.dtype = np.dtype(str(page.dtype))
-        self.finite = self.dtype.kind != "f"  # as far as is known
         self.metadata = metadata
         self._file, self._page, self._tile, self._label = file, page, tile, label
         self._across = -(-self.shape[1] // tile[1])

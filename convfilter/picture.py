@@ -55,10 +55,6 @@ class RowSource(Protocol):
         """Whether some pixel is translucent."""
 
     @property
-    def finite(self) -> bool:
-        """Whether no pixel is NaN or infinite, as far as is known."""
-
-    @property
     def metadata(self) -> Metadata:
         """As image.read gives it."""
 
@@ -88,10 +84,6 @@ class ArrayRows:
     def has_alpha(self) -> bool:
         alpha = self.picture.alpha
         return alpha is not None and bool((alpha != self.picture.full_scale).any())
-
-    @property
-    def finite(self) -> bool:
-        return self.dtype.kind == "u" or bool(np.isfinite(self.picture.pixels).all())
 
     @property
     def metadata(self) -> Metadata:

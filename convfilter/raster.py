@@ -15,24 +15,26 @@ import numpy as np
 from convfilter.pipeline import Pair
 from convfilter.stages import Stage
 
+LARGE = 2**25  # pixels; a larger picture is worked on by strips
 Run = Callable[[np.ndarray], np.ndarray]  # float32 (1, rows, columns, channels) → the result, or its planes
 
 
 @dataclass(frozen=True)
 class Raster:
     """`rows(top, bottom)` gives (channels, bottom − top, width), of any dtype; the caller must not write
-    to it. finite: whether no pixel is NaN or infinite, as far as is known."""
+    to it. largest: what no pixel exceeds, of either sign; infinite where pixels may be anything, NaN too."""
 
     size: Pair
     channels: int
     rows: Callable[[int, int], np.ndarray]
-    finite: bool = True
+    largest: float = np.inf
 
 
 def of_array(planes: np.ndarray) -> Raster:
     """A Raster of an array (channels, height, width)."""
     channels, height, width = planes.shape
-    return Raster((height, width), channels, lambda top, bottom: planes[:, top:bottom])
+    largest = float(np.iinfo(planes.dtype).max) if planes.dtype.kind == "u" else np.inf
+    return Raster((height, width), channels, lambda top, bottom: planes[:, top:bottom], largest)
 
 
 def to_array(raster: Raster) -> np.ndarray:

@@ -15,9 +15,7 @@ import numpy as np
 
 from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Layer, Pad, Pair, Pipeline, Pool
 
-EXACT = 2.0**24  # whole numbers up to here are exact in float32
 MOST_POINTERS = 2**24  # LiteRT keeps one for each tap and pixel of a convolution's or pool's result
-OVERFLOWING = ("exponential",)  # activations whose results may be infinite
 ACROSS_CHANNELS = ("softmax", "log_softmax", "sparsemax")  # activations that mix a pixel's channels
 NO_PAD = Pad(0, 0, 0, 0)
 WIDE = 8  # phases
@@ -137,12 +135,11 @@ Chooser = Callable[[Conv, bool], Lowering]  # a convolution, and whether its col
 
 def cut(pipeline: Pipeline, full_scale: float, choose: Chooser) -> tuple[Stage, ...]:
     """The stages of a settled pipeline; `choose` lowers each convolution."""
-    stages, channels, finite = [], pipeline.in_channels, True
+    stages, channels = [], pipeline.in_channels
     for pad, core, following in _segments(pipeline.layers):
-        stage = _stage(pad, core, following, channels, full_scale, choose, finite)
+        stage = _stage(pad, core, following, channels, full_scale, choose)
         stages.append(stage)
         channels = stage.channels[1]
-        finite = finite and functions_of(core, following).isdisjoint(OVERFLOWING)
     return tuple(stages)
 
 
@@ -174,11 +171,9 @@ def _stage(
     channels: int,
     full_scale: float,
     choose: Chooser,
-    finite: bool,
 ) -> Stage:
     if isinstance(core, Conv):
-        fit = finite and phases_fit(core, following)  # among blocks of columns, 0 · NaN would spread
-        chosen = choose(replace(core, bias=core.bias * full_scale), fit)
+        chosen = choose(replace(core, bias=core.bias * full_scale), phases_fit(core, following))
         filters = core.weights.shape[3]
         stage = Stage(
             pad, chosen.steps, chosen.numbers, (channels, filters), core.extent, core.strides,

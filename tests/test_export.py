@@ -15,9 +15,10 @@ from scipy import ndimage, signal
 import convfilter
 from convfilter import exporters, temporary
 from convfilter.errors import BackendError, FilterError, PictureError
-from convfilter.export import _all_whole, _replace, export
+from convfilter.export import _replace, export
 from convfilter.filters import make_pipeline
 from convfilter.pipeline import Pad, Pipeline
+from convfilter.wholes import stays_whole
 
 PACKAGES = {
     ".keras": (),
@@ -350,7 +351,8 @@ def test_a_wrong_shape_and_nan_are_wrong(tmp_path, monkeypatch, edit, words):
 )
 def test_what_must_be_equal_to_the_bit(whole, filters, settings, full):
     """Whole weights and biases, no root, no quotient, and sums that float32 holds."""
-    assert _all_whole(make_pipeline(filters, **settings), full) == whole
+    scale = 256 if full == 1 else full  # pixels are counted in 256ths
+    assert stays_whole(make_pipeline(filters, **settings), scale, scale) == whole
 
 
 def test_a_layer_that_a_format_lacks_is_named(convfilter, tmp_path):

@@ -298,6 +298,22 @@ def test_keras_by_strips_is_keras(case):
     np.testing.assert_allclose(np.concatenate(strips, axis=1), wanted, rtol=1e-6, atol=1e-4)
 
 
+@pytest.mark.parametrize("filters", ["gaussian:sigma=5", "gabor-bank:orientations=4", "box-5", "sobel"])
+@pytest.mark.parametrize("tile", [1, 9, 64])
+def test_keras_by_strips_differs_by_rounding_alone(filters, tile):
+    """TensorFlow adds the products of a wide kernel in another order for the whole picture than for a strip:
+    each order is off by no more than float32's rounding of so many sums, and the README's bound holds."""
+    pipeline = make_pipeline(filters, combine="none")
+    picture = np.random.default_rng(6).random((1, 70, 57), np.float32)
+    result = keras.KerasEngine(tile=tile).open(pipeline, of_array(picture), 1.0)
+    tops = range(0, 70, tile)
+    found = np.concatenate([result.rows(top, min(top + tile, 70)) for top in tops], axis=1)
+    wanted = np.moveaxis(keras.run(pipeline, np.moveaxis(picture, 0, 2)[None], 1.0)[0], 2, 0)
+    weights = np.abs(pipeline.convs[0].weights[:, :, 0])
+    rounding = 2 * weights.shape[0] * weights.shape[1] * 2.0**-24 * weights.sum((0, 1)).max()
+    assert np.abs(found - wanted).max() <= min(rounding, 1e-4)
+
+
 def test_only_the_rows_that_are_needed_are_read():
     """A strip asks for its own rows and the kernel's reach, no more."""
     asked = []

@@ -7,20 +7,21 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from convfilter import cache
 from convfilter.cache import Entry
 from convfilter.engines.fingerprint import made_by
+from convfilter.engines.limits import instead, reach, within
+from convfilter.engines.litert import function
 from convfilter.errors import BackendError, FilterError
 from convfilter.geometry import settle
 from convfilter.pipeline import Pair, Pipeline
 from convfilter.planner import allowed_errors, choose
-from convfilter.raster import Raster, Run, of_array, through
-from convfilter.runtime import quiet
-from convfilter.stages import EXACT, Numbers, Stage, Step, cut
+from convfilter.raster import LARGE, Raster, Run, of_array, through
+from convfilter.stages import Numbers, Stage, Step, cut
+from convfilter.wholes import stays_whole
 
 TOLERANCE = 1e-4  # of full scale
 SAMPLE = 2**20  # pixels of a picture that the first comparison looks at
@@ -65,7 +66,7 @@ class CompiledEngine:
     def open(self, pipeline: Pipeline, source: Raster, full_scale: float) -> Raster:
         """As filtering.Engine. Raises NotCompiled for what only Keras can run, unless it falls back."""
         try:
-            return open_raster(pipeline, source, full_scale, self.plan)
+            return open_raster(pipeline, source, full_scale, self.plan, self.tile)
         except NotCompiled:
             if not self.falls_back:
                 raise
@@ -74,20 +75,31 @@ class CompiledEngine:
         return KerasEngine(self.device, self.tile).open(pipeline, source, full_scale)
 
 
-def open_raster(pipeline: Pipeline, source: Raster, full_scale: float, plan: str = "auto") -> Raster:
-    """The pipeline's result for `source`, as the stages that `plan` chooses.
+def open_raster(
+    pipeline: Pipeline, source: Raster, full_scale: float, plan: str = "auto", tile: int | None = None
+) -> Raster:
+    """The pipeline's result for `source`, as the stages that `plan` chooses; rows that hold NaN, or numbers
+    so large that something may overflow, are Keras' own.
 
     Raises FilterError when the picture is too small for the pipeline, NotCompiled when only Keras can run
     this filter.
     """
-    if not source.finite:  # among blocks of columns, 0 · NaN would spread
-        plan = "direct"
     stages = stages_of(settle(pipeline, source.size), full_scale, plan)
     _check_taps(stages, source.size)
+    _check_reach(stages, full_scale)
     if _missing(stages):
         with _compiling:
             _compile(pipeline, source, full_scale, plan, stages)
-    return through(source, stages, [_run_of(stage) for stage in stages])
+    result = through(within(source, reach(stages)), stages, [_run_of(stage) for stage in stages])
+    return instead(result, lambda: _by_keras(pipeline, source, full_scale, tile))
+
+
+def _by_keras(pipeline: Pipeline, source: Raster, full_scale: float, tile: int | None) -> Raster:
+    """What the Keras engine gives on the CPU, in strips where the picture is a large one."""
+    from convfilter.engines.keras import KerasEngine
+
+    large = source.size[0] * source.size[1] > LARGE
+    return KerasEngine("cpu", tile or (STRIP if large else None)).open(pipeline, source, full_scale)
 
 
 def _missing(stages: Sequence[Stage]) -> tuple["Structure", ...]:
@@ -102,6 +114,14 @@ def _check_taps(stages: Sequence[Stage], size: Pair) -> None:
         size = stage.size(size)
         if not stage.rows_at_once(size[1]):
             raise NotCompiled("a kernel too large for LiteRT; use --engine keras")
+
+
+def _check_reach(stages: tuple[Stage, ...], full_scale: float) -> None:
+    """NotCompiled where an ordinary pixel may already be more than LiteRT is trusted with."""
+    if reach(stages) < full_scale:
+        raise NotCompiled(
+            f"LiteRT runs this filter for values up to {max(reach(stages), 0):.3g} only; use --engine keras"
+        )
 
 
 def stages_of(pipeline: Pipeline, full_scale: float, plan: str) -> tuple[Stage, ...]:
@@ -126,7 +146,8 @@ def _compile(
         return
     try:
         made = {structure: _export(structure) for structure in missing}
-        _compare(pipeline, _sample(pipeline, source), full_scale, plan, made)
+        sample = _sample(pipeline, source, full_scale)
+        _compare(pipeline, sample, full_scale, plan, made)
     except NotCompiled as error:
         _refused[missing] = str(error)
         raise
@@ -176,22 +197,25 @@ def _bytes(values: np.ndarray) -> bytes:
     return np.ascontiguousarray(values.transpose(axes), "<f4").tobytes()
 
 
-def _sample(pipeline: Pipeline, source: Raster) -> np.ndarray:
-    """(channels, rows, width): the picture, or its upper part where that is enough for the pipeline."""
+def _sample(pipeline: Pipeline, source: Raster, full_scale: float) -> np.ndarray:
+    """(channels, rows, width): the picture, or its upper part where that is enough for the pipeline; noise
+    in place of NaN and of what is beyond full scale, beside which nothing else would be seen."""
     height, width = source.size
     rows = min(height, max(SAMPLE // width, 64))
     try:
         settle(pipeline, (rows, width))
     except FilterError:
         rows = height
-    return np.asarray(source.rows(0, rows), np.float32)
+    sample = np.asarray(source.rows(0, rows), np.float32)
+    noise = np.random.default_rng(1).uniform(0, full_scale, sample.shape)
+    return np.where(np.abs(sample) <= full_scale, sample, noise.astype(np.float32))
 
 
 def _compare(
     pipeline: Pipeline, sample: np.ndarray, full_scale: float, plan: str, made: dict[Structure, Entry]
 ) -> None:
-    """Raise NotCompiled unless the compiled result is Keras' own: the same bits where all is whole numbers
-    that float32 holds, else within TOLERANCE of full scale."""
+    """Raise NotCompiled unless the compiled result is Keras' own: the same bits where the layers keep whole
+    numbers whole, else within TOLERANCE of full scale."""
     from convfilter.engines import keras
 
     wanted = keras.run(pipeline, np.moveaxis(sample, 0, 2)[None], full_scale, "cpu")[0]
@@ -200,24 +224,17 @@ def _compare(
     tops = range(0, raster.size[0], STRIP)
     strips = [raster.rows(top, min(top + STRIP, raster.size[0])) for top in tops]
     found = np.moveaxis(np.concatenate(strips, axis=1), 0, 2)
-    largest = float(np.abs(wanted).max(initial=0, where=np.isfinite(wanted)))
-    gain = max((float(np.abs(conv.weights).sum((0, 1, 2)).max()) for conv in pipeline.convs), default=1)
-    numbers = (wanted, sample, *(conv.weights for conv in pipeline.convs))
-    whole = all(np.array_equal(values, np.rint(values)) for values in numbers)
-    exact = whole and max(largest, gain * float(np.abs(sample).max(initial=0))) < EXACT
-    bound = 0.0 if exact else TOLERANCE * max(full_scale, largest)
-    with np.errstate(invalid="ignore"):
-        differs = ~(
-            (np.abs(found - wanted) <= bound) | (found == wanted) | (np.isnan(found) & np.isnan(wanted))
-        )
+    whole = np.array_equal(sample, np.rint(sample))
+    exact = whole and stays_whole(pipeline, float(np.abs(sample).max(initial=0)), full_scale)
+    bound = 0.0 if exact else TOLERANCE * max(full_scale, float(np.abs(wanted).max(initial=0)))
+    differs = ~(np.abs(found - wanted) <= bound)
     if found.shape != wanted.shape or differs.any():
         raise NotCompiled(f"compiled, {pipeline.name} gives other results than Keras; use --engine keras")
 
 
 @lru_cache(maxsize=64)
 def _run_of(stage: Stage) -> Run | None:
-    """The stage's function; each thread that calls it gets an interpreter of its own. None where it
-    only pads."""
+    """The stage's function; None where it only pads."""
     return _make_run(stage, {})
 
 
@@ -229,7 +246,7 @@ def _make_run(stage: Stage, made: dict[Structure, Entry]) -> Run | None:
     entry = made.get(structure) or _find(structure)
     if entry is None:  # deleted a moment ago
         raise NotCompiled("its compiled form is gone; run it again, or use --engine keras")
-    return _function(_with_numbers(entry, stage.numbers))
+    return function(_with_numbers(entry, stage.numbers))
 
 
 def _with_numbers(entry: Entry, numbers: Sequence[Numbers]) -> bytes:
@@ -241,34 +258,3 @@ def _with_numbers(entry: Entry, numbers: Sequence[Numbers]) -> bytes:
             raise NotCompiled("its entry in the cache is damaged; convfilter cache clear")
         model[place : place + len(data)] = data
     return bytes(model)
-
-
-def _function(model: bytes) -> Run:
-    own = threading.local()
-
-    def run(x: np.ndarray) -> np.ndarray:
-        if not hasattr(own, "interpreter"):
-            own.interpreter, own.input, own.output = _interpreter(model, x.shape)
-            own.shape = x.shape
-        if own.shape != x.shape:
-            own.interpreter.resize_tensor_input(own.input, x.shape)
-            own.interpreter.allocate_tensors()
-            own.shape = x.shape
-        own.interpreter.set_tensor(own.input, x)
-        own.interpreter.invoke()
-        result: np.ndarray = own.interpreter.get_tensor(own.output)
-        return result
-
-    return run
-
-
-def _interpreter(model: bytes, shape: tuple[int, ...]) -> tuple[Any, int, int]:
-    """An interpreter ready for an input of `shape`, and the numbers of its input and output."""
-    with quiet():  # it tells of its delegate
-        from ai_edge_litert.interpreter import Interpreter
-
-        made = Interpreter(model_content=model, num_threads=1)
-        ends = made.get_input_details()[0]["index"], made.get_output_details()[0]["index"]
-        made.resize_tensor_input(ends[0], shape)
-        made.allocate_tensors()
-        return made, *ends

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from convfilter.engines.compiled import Structure, _export, _function, _with_numbers
+from convfilter.engines.compiled import Structure, _export, _with_numbers
+from convfilter.engines.litert import function
 from convfilter.pipeline import Conv, Pipeline
 from convfilter.planner import CONSTANTS, candidates, cost, features
 from convfilter.raster import of_array, through
@@ -51,7 +52,7 @@ def measured(what: Conv, lowering: Lowering) -> float:
     (stage,) = cut(Pipeline((what,)), 1.0, lambda conv, phases: lowering)
     entry = _export(Structure.of(stage))
     picture = np.random.default_rng(1).integers(0, 256, (1, ROWS + what.extent[0] - 1, WIDTH), np.uint8)
-    raster = through(of_array(picture), [stage], [_function(_with_numbers(entry, stage.numbers))])
+    raster = through(of_array(picture), [stage], [function(_with_numbers(entry, stage.numbers))])
     best = float("inf")
     for _ in range(6):
         start = time.thread_time()

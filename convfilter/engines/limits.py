@@ -1,0 +1,120 @@
+"""How large the numbers of a picture may be before the compiled engine and Keras may part.
+
+As long as no number on the way overflows, none is NaN or infinite, and the two agree. Beyond that they do
+not: a maximum, a pool or an activation of LiteRT may drop a NaN that Keras keeps, and a sum that overflows
+depends on its order. So the compiled engine takes rows whose numbers are small enough, and Keras the others.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from math import sqrt
+from threading import Lock
+
+import numpy as np
+
+from convfilter.raster import Raster
+from convfilter.stages import Activate, Columns, CombineBlocks, Convolve, Numbers, Pooling, Stage, Step
+
+LARGEST = 1e37  # float32 holds 3.4e38; the rest is room for rounding
+# The largest input, of either sign, for which LiteRT's activations are those of Keras; LARGEST for others.
+TRUSTED = {
+    "exponential": 80.0,  # e^89 overflows
+    "softplus": 80.0,  # LiteRT computes e^x, and gives infinity from 88 on
+    "log_sigmoid": 80.0,
+    "sparsemax": 1e6,  # sums of its sorted input lose the ones
+    "squareplus": 1e18,  # the square overflows
+    "sigmoid": 1e20,  # LiteRT gives NaN from 5e26 on
+    "silu": 1e20,
+    "swish": 1e20,
+}
+_NEVER_LARGER = ("abs", "linear", "relu", "leaky_relu")  # |f(x)| ≤ |x|
+
+
+class BeyondReachError(ArithmeticError):
+    """Rows hold NaN, or a number too large for the compiled engine."""
+
+
+@lru_cache(maxsize=64)
+def reach(stages: tuple[Stage, ...]) -> float:
+    """The largest number, of either sign, that pixels may be for every number on the way through the stages
+    to be one the compiled engine is trusted with; negative where even zeros lead to larger ones.
+
+    Found from the last step back to the first: how large its input may be, so that its output is allowed.
+    """
+    allowed = LARGEST
+    for stage in reversed(stages):
+        numbers = list(stage.numbers)
+        for step in reversed(stage.steps):
+            allowed = _before(step, numbers, allowed)
+    return allowed
+
+
+def _before(step: Step, numbers: list[Numbers], allowed: float) -> float:
+    """How large the input of a step may be; takes the step's own from the end of `numbers`."""
+    match step:
+        case Convolve():
+            bias, weights = numbers.pop().values, numbers.pop().values
+            free = _before_activation(step.activation, allowed) - np.abs(bias.astype(float))
+            return float(_shares(free, np.abs(weights.astype(float)).sum((0, 1, 2))).min())
+        case Columns():
+            sums = np.abs(numbers.pop().values.astype(float)).sum((0, 1, 3))
+            return float(_shares(np.full(len(sums), allowed), sums).min())
+        case Activate(function):
+            return _before_activation(function, allowed)
+        case CombineBlocks("magnitude", blocks):
+            return min(allowed, sqrt(LARGEST)) / sqrt(blocks)
+        case CombineBlocks("sum", blocks):
+            return allowed / blocks
+        case CombineBlocks("mean", blocks):
+            return min(allowed, LARGEST / blocks)
+        case Pooling(size, "average"):
+            return min(allowed, LARGEST / (size[0] * size[1]))
+    return allowed
+
+
+def _shares(free: np.ndarray, sums: np.ndarray) -> np.ndarray:
+    """free / sums, LARGEST at most; weights that are all zero leave room for anything."""
+    return np.where(free < 0, free, free / np.maximum(sums, np.maximum(free / LARGEST, 1e-300)))
+
+
+def _before_activation(function: str, allowed: float) -> float:
+    trusted = TRUSTED.get(function, LARGEST)
+    if allowed < 0:
+        return allowed
+    if function == "exponential":
+        return min(trusted, float(np.log(max(allowed, 1e-300))))
+    if function in _NEVER_LARGER:
+        return min(trusted, allowed)
+    return min(trusted, allowed / 2 - 10)  # no activation gives more than 2·|x| + 20
+
+
+def within(source: Raster, largest: float) -> Raster:
+    """The source, whose rows raise BeyondReachError where one of them holds NaN or more than `largest`."""
+    if source.largest <= largest:
+        return source
+
+    def rows(top: int, bottom: int) -> np.ndarray:
+        found = source.rows(top, bottom)
+        if not (found.max() <= largest and found.min() >= -largest):  # of NaN neither is true
+            raise BeyondReachError
+        return found
+
+    return Raster(source.size, source.channels, rows, largest)
+
+
+def instead(first: Raster, second: Callable[[], Raster]) -> Raster:
+    """`first`, and where its rows raise BeyondReachError those of `second`, which is made when it is needed
+    and is asked by one thread at a time."""
+    lock = Lock()
+    made: list[Raster] = []
+
+    def rows(top: int, bottom: int) -> np.ndarray:
+        try:
+            return first.rows(top, bottom)
+        except BeyondReachError:
+            with lock:
+                if not made:
+                    made.append(second())
+                return made[0].rows(top, bottom)
+
+    return Raster(first.size, first.channels, rows)
