@@ -9,7 +9,18 @@ from pathlib import Path
 
 PACKAGES = ("convfilter", "keras", "tensorflow", "ai_edge_litert")
 # Modules that decide what a structure is compiled to, and whether that is kept as Keras' own result.
-SOURCES = ("stages", "stage_model", "planner", "raster", "model", "engines/compiled", "engines/keras")
+SOURCES = (
+    "wholes",
+    "stages",
+    "stage_model",
+    "planner",
+    "raster",
+    "model",
+    "engines/compiled",
+    "engines/keras",
+    "engines/limits",
+    "engines/litert",
+)
 
 
 @lru_cache(maxsize=1)
