@@ -14,7 +14,6 @@ from typing import BinaryIO
 
 from convfilter.errors import BackendError
 
-SHARE = 0.8  # of the free memory that a picture may take
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}  # name → module
 
 
@@ -147,12 +146,3 @@ def _leave(failed: bool) -> None:
         if _show:
             _held.seek(0)
             os.write(2, _held.read())
-
-
-def available_memory() -> int | None:
-    """Bytes that can be had without swapping; None where the system doesn't say (Linux does)."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration, ValueError, IndexError):
-        return None
