@@ -5,10 +5,12 @@
 A file is a line that names the format, a checksum, the text it belongs to, and the content. What is
 damaged, foreign or of another version is as good as absent; a folder that can't be written costs speed, no
 result. The checksum is against accidents: who may write in the folder is trusted as the program itself is.
+The cache folder itself may be a link, as to a larger disk; a link in it is neither followed nor replaced.
 """
 
 import json
 import re
+import stat
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +19,16 @@ from typing import Any
 
 from convfilter.errors import PictureError
 from convfilter.files import atomic_write
+from convfilter.machine import user_folder
+from convfilter.ownfiles import check_kind, read_own
 
 FORMAT = b"convfilter cache 1\n"
 MAX_BYTES = 64 * 2**20
 COMPILED = "compiled"
 OLD = "kernels"  # version 0.1.0 kept what it knew of kernel files there
+_MEND = "set XDG_CACHE_HOME to a folder that can be written"
+
+_trouble = ""  # why the last thing that should have been kept was not
 
 
 @dataclass(frozen=True)
@@ -33,10 +40,18 @@ class Entry:
 
 
 def folder() -> Path:
-    """The platform's cache folder for convfilter."""
-    import platformdirs
+    """The platform's cache folder for convfilter. Raises PictureError where the user has none."""
+    found = user_folder("cache")
+    if found is None:
+        raise PictureError(f"there is no cache folder, as the user has no home folder; {_MEND}")
+    return found
 
-    return platformdirs.user_cache_path("convfilter")
+
+def take_trouble() -> str:
+    """Why something could not be kept since this was last asked, and what to do; "" where all could."""
+    global _trouble
+    taken, _trouble = _trouble, ""
+    return taken and f"nothing can be kept for a faster next run: {taken}"
 
 
 def load(structure: str, versions: Sequence[str]) -> Entry | None:
@@ -61,8 +76,9 @@ def entries() -> list[Path]:
     try:
         folders = [folder() / kind for kind in (COMPILED, OLD)]
         found = [path for each in folders if not each.is_symlink() for path in each.glob("*")]
-        return sorted(path for path in found if re.fullmatch("[0-9a-f]{16}", path.name) and not path.is_dir())
-    except OSError:
+        named = [path for path in found if re.fullmatch("[0-9a-f]{16}", path.name)]
+        return sorted(path for path in named if not stat.S_ISDIR(path.lstat().st_mode))
+    except (OSError, PictureError):
         return []
 
 
@@ -98,19 +114,17 @@ def _path(kind: str, about: bytes) -> Path:
 def _read(kind: str, about: bytes) -> bytes | None:
     try:
         rest = _whole(_path(kind, about))
-    except OSError:
+    except (OSError, PictureError):
         return None
     return rest[len(about) + 1 :] if rest.startswith(about + b"\n") else None
 
 
 def _whole(path: Path) -> bytes:
-    """What follows a file's checksum; b"" where it is not this program's, too large or damaged."""
-    if not path.is_file():  # a pipe would wait
-        return b""
-    with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
+    """What follows a file's checksum; b"" where it is not this program's or damaged. Raises OSError."""
+    check_kind(path.parent, stat.S_IFDIR)
+    data = read_own(path, MAX_BYTES)
     checksum, _, rest = data.removeprefix(FORMAT).partition(b"\n")
-    good = data.startswith(FORMAT) and len(data) <= MAX_BYTES and checksum == _checksum(rest)
+    good = data.startswith(FORMAT) and checksum == _checksum(rest)
     return rest if good else b""
 
 
@@ -123,16 +137,27 @@ def _json(data: bytes) -> Any:
 
 
 def _write(kind: str, about: bytes, content: bytes) -> bool:
-    path, rest = _path(kind, about), about + b"\n" + content
+    global _trouble
+    rest = about + b"\n" + content
     try:
-        if path.exists() and not path.is_file():  # a pipe would wait
-            return False
+        path = _path(kind, about)
+    except PictureError as error:
+        _trouble = str(error)
+        return False
+    try:
+        check_kind(path.parent, stat.S_IFDIR)
+        check_kind(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as file:
             file.write(FORMAT + _checksum(rest) + b"\n" + rest)
-    except (OSError, PictureError):
-        return False
-    return True
+    except OSError as error:
+        _trouble = f"{error.filename}: {error.strerror}; change that, or {_MEND}"
+    except PictureError as error:
+        reason = getattr(error.__cause__, "strerror", None) or error.__cause__
+        _trouble = f"{path.parent}: {reason}; change that, or {_MEND}"
+    else:
+        return True
+    return False
 
 
 def _checksum(data: bytes) -> bytes:

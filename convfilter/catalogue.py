@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from convfilter import machine
 from convfilter.errors import FilterError
 from convfilter.formulas import FORMULAS, is_formula, parse_formula
 from convfilter.kernel import Kernel, read_kernel
@@ -12,11 +13,10 @@ from convfilter.kernel import Kernel, read_kernel
 SCHEMA_SUFFIX = ".schema.json"
 
 
-def user_folder() -> Path:
-    """The user's own kernels: `kernels/` in the platform's configuration folder."""
-    import platformdirs
-
-    return platformdirs.user_config_path("convfilter") / "kernels"
+def user_folder() -> Path | None:
+    """The user's own kernels: `kernels/` in the platform's configuration folder, if the user has one."""
+    folder = machine.user_folder("config")
+    return folder and folder / "kernels"
 
 
 def shipped_folder() -> Path:
@@ -28,7 +28,8 @@ def shipped_folder() -> Path:
 def folders() -> list[Path]:
     """The folders a name is looked up in, first match wins."""
     extra = [Path(part) for part in os.environ.get("CONVFILTER_KERNELS", "").split(os.pathsep) if part]
-    return [user_folder(), *extra, shipped_folder()]
+    own = user_folder()
+    return [*([own] if own else []), *extra, shipped_folder()]
 
 
 def files() -> dict[str, Path]:

@@ -14,10 +14,10 @@ import numpy as np
 from convfilter.engines import choose_engine
 from convfilter.errors import FilterError, PictureError
 from convfilter.geometry import flat_response, geometry, receptive_fields
+from convfilter.machine import SHARE, available_memory
 from convfilter.picture import ArrayRows, Metadata, Picture, RowSource, full_scale, to_gray
 from convfilter.pipeline import Pair, Pipeline, color_for
 from convfilter.raster import Raster
-from convfilter.runtime import SHARE, available_memory
 from convfilter.tone import RangeMap, extremes, linear_light, range_map, srgb, to_dtype
 from convfilter.words import COLORS, RANGES
 

@@ -22,6 +22,7 @@ from convfilter.image import _exif, _pillow_unbound, _profile, _tiff_dpi
 from convfilter.image_deep import RESOLUTION_UNIT, X_RESOLUTION, Y_RESOLUTION
 from convfilter.image_source import HEAD, check_extension, opened, reason, sniffed
 from convfilter.image_write import icc_fits
+from convfilter.machine import cores
 from convfilter.picture import DEFAULT_MAX_PIXELS, Metadata, check_size, full_scale
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _ORIENTATION, _XMP = 274, 700
 _TILE_SIDE = 4096  # pixels; a tile is no longer, unless the picture is
 _WASTE, _SMALL = 16, 2**26  # how many times a picture's pixels its tiles may hold, and pixels that are few
 _TILE_ROW = 2**29  # bytes of packed tiles side by side that are decoded at once
-_THREADS = min(4, os.cpu_count() or 1)
+_THREADS = min(4, cores())
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its errors go to the terminal
 

@@ -2,6 +2,7 @@
 
 A line of JSON a picture, in a hidden file of the output folder, written once the picture is safe on the
 disk: what was read and what was done to it, as hashes. A line cut short by a crash counts as none.
+Whatever else lies under such a name, a link or a pipe, is neither read nor written.
 """
 
 import hashlib
@@ -13,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from convfilter.errors import PictureError
+from convfilter.ownfiles import open_own
 
 NAME = ".convfilter-manifest"
+MAX_BYTES = 2**30  # millions of pictures
+_MAX_LINE = 2**24  # of a bank of many filters, each a file
 
 
 class Manifest:
@@ -27,7 +31,7 @@ class Manifest:
         self._filter = hashlib.sha256(repr(settings).encode()).hexdigest()
         ending = "" if shard == (1, 1) else f"-{shard[0]}-of-{shard[1]}"
         self.path = folder / f"{NAME}{ending}.jsonl"
-        self._known = set(_lines(folder))
+        self._known = {line for line in _lines(folder) if self._filter in line}
         self._lock = threading.Lock()
 
     def key(self, source: str, targets: Sequence[str]) -> str:
@@ -48,8 +52,8 @@ class Manifest:
     def add(self, key: str) -> None:
         """Note a picture as finished. Raises PictureError where the folder can't be written."""
         try:
-            with self._lock, self.path.open("a") as file:
-                file.write(f"\n{key}\n")  # apart from a line cut short
+            with self._lock, open_own(self.path, "ab") as file:
+                file.write(f"\n{key}\n".encode())  # apart from a line cut short
         except OSError as error:
             raise PictureError(
                 f"{self.path}: {error.strerror}; free some space or use another folder"
@@ -63,6 +67,8 @@ class Manifest:
 def _lines(folder: Path) -> Iterator[str]:
     for path in folder.glob(f"{NAME}*.jsonl"):
         try:
-            yield from path.read_text(errors="replace").splitlines()
+            with open_own(path, "rb", MAX_BYTES) as file:
+                while line := file.readline(_MAX_LINE):
+                    yield line.decode(errors="replace").rstrip()
         except OSError as error:
             raise PictureError(f"{path}: {error.strerror}; move it away, or use another folder") from error

@@ -1,17 +1,40 @@
 """Pipeline → keras.Sequential: the only module that imports Keras."""
 
+import tempfile
 from typing import Any
 
 import numpy as np
 
 from convfilter.errors import BackendError
 from convfilter.filters import make_pipeline
+from convfilter.machine import address_space, schedulable_cores
 from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Layer, Pad, Pipeline, Pool
-from convfilter.runtime import choose_backend, configured_backend, quiet
+from convfilter.runtime import choose_backend, configured_backend, hush_matplotlib, quiet
 from convfilter.signals import held
 from convfilter.stages import ACROSS_CHANNELS
 
+_NEEDED, _NEEDED_PER_CORE = 2.8e9, 8e7  # bytes of address space, measured; with less TensorFlow crashes
+
+
+def _check_room() -> None:
+    """Raise BackendError where Keras would crash, or fail without saying what can be done."""
+    needed, have = _NEEDED + _NEEDED_PER_CORE * schedulable_cores(), address_space()
+    if have is not None and have < needed:
+        raise BackendError(
+            f"Keras needs {needed / 1e9:.1f} GB of address space, {have / 1e9:.1f} GB are left; "
+            "raise the limit (ulimit -v)"
+        )
+    try:
+        tempfile.gettempdir()
+    except OSError as error:
+        raise BackendError(
+            "Keras needs a folder for temporary files, none can be written; set TMPDIR to one that can"
+        ) from error
+
+
 choose_backend(configured_backend())
+_check_room()
+hush_matplotlib()
 try:
     with held(), quiet(replay=False):
         import keras

@@ -1,19 +1,19 @@
 """Keras' backend: chosen before Keras is imported, and kept quiet. Imports no framework itself."""
 
+import contextlib
 import importlib.util
 import json
+import logging
 import os
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 from convfilter.errors import BackendError
 
-SHARE = 0.8  # of the free memory that a picture may take
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}  # name → module
 
 
@@ -42,10 +42,10 @@ def configured_backend() -> str:
     """What Keras would take: KERAS_BACKEND, else the backend in its keras.json, else tensorflow."""
     if os.environ.get("KERAS_BACKEND"):
         return os.environ["KERAS_BACKEND"]
-    home = Path(os.environ.get("KERAS_HOME") or Path("~").expanduser() / ".keras")
+    home = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"))  # "~" where none is known
     try:
         found = json.loads((home / "keras.json").read_text(encoding="utf-8")).get("backend")
-    except (OSError, ValueError, AttributeError, RuntimeError):
+    except (OSError, ValueError, AttributeError):
         return "tensorflow"
     return str(found or "tensorflow")
 
@@ -60,17 +60,18 @@ def check_device(device: str) -> None:
 _lock = threading.Lock()
 _inside = 0  # threads that want quiet now
 _saved = -1  # what stderr was before, as a file descriptor
-_held: Any = None  # the file that holds what was written meanwhile
+_held: BinaryIO  # the file that holds what was written meanwhile
 _show = False  # whether it is shown in the end
 
 
-@contextmanager
+@contextlib.contextmanager
 def quiet(replay: bool = True) -> Iterator[None]:
     """Hold back what native libraries write to stderr; with `replay` it is shown if the body raises.
 
     stderr belongs to the whole process: from the first thread that comes in to the last that goes out
-    nothing is written there but by who has a copy of it, as the command has. Under --debug nothing is held
-    back: native code that aborts says why.
+    nothing is written there but by who has a copy of it, as the command has. Where stderr is closed, the
+    descriptor 2 may be somebody's file by now, and is left alone. Under --debug nothing is held back: native
+    code that aborts says why.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if os.environ.get("CONVFILTER_DEBUG"):
@@ -89,40 +90,59 @@ def quiet(replay: bool = True) -> Iterator[None]:
             _leave(failed)
 
 
+def hush_matplotlib() -> None:
+    """Before it is imported, which Keras does too: else it says on stderr that it can't write in its own
+    folder and uses a temporary one, which costs a second and no result."""
+    logging.getLogger("matplotlib").addHandler(logging.NullHandler())
+
+
 def _enter() -> None:
     global _inside, _saved, _held, _show
     _inside += 1
-    if _inside > 1:
+    if _inside > 1 or not _has_stderr():
+        return
+    try:
+        _held = _scratch()
+    except OSError:  # no descriptor or no folder is left for it: what is written is seen
         return
     try:
         _saved = os.dup(2)
-    except OSError:  # no stderr at all
-        _saved = -1
+    except OSError:
+        _held.close()
         return
     if sys.stderr is not None:
-        sys.stderr.flush()
-    _held, _show = tempfile.TemporaryFile(), False  # noqa: SIM115  (closed by _leave)
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+    _show = False
     os.dup2(_held.fileno(), 2)
 
 
+def _has_stderr() -> bool:
+    """Whether the descriptor 2 is stderr. A file that was opened while stderr was closed can get this number,
+    but unlike stderr it is not handed on to child processes: Python opens no file that is."""
+    try:
+        return sys.__stderr__ is not None and os.get_inheritable(2)
+    except OSError:  # closed
+        return False
+
+
+def _scratch() -> BinaryIO:
+    """A file without a name; in memory where the system can, as there may be no folder to write in."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("convfilter"), "w+b")
+    return tempfile.TemporaryFile()
+
+
 def _leave(failed: bool) -> None:
-    global _inside, _show
+    global _inside, _saved, _show
     _inside -= 1
     _show = _show or failed
     if _inside or _saved < 0:
         return
     os.dup2(_saved, 2)
-    with _held:
+    os.close(_saved)
+    _saved = -1
+    with _held, contextlib.suppress(OSError):  # nobody may read it
         if _show:
             _held.seek(0)
             os.write(2, _held.read())
-    os.close(_saved)
-
-
-def available_memory() -> int | None:
-    """Bytes that can be had without swapping; None where the system doesn't say (Linux does)."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration, ValueError, IndexError):
-        return None

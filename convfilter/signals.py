@@ -18,10 +18,14 @@ _noted: int | None = None
 
 
 def install() -> None:
-    """Let the signals that end a process act through this module. For the command, not the library."""
-    for name in _NAMES:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _handle)
+    """Let the signals that end a process act through this module. For the command, not the library.
+
+    Those that whoever started it made it ignore stay ignored: nohup does so for SIGHUP, and a shell script
+    for SIGINT of what it runs in the background.
+    """
+    for number in (getattr(signal, name) for name in _NAMES if hasattr(signal, name)):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _handle)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,12 @@ from PIL import Image
 ROOT = Path(__file__).parent.parent
 # Filters are compiled once for all tests, and not into the cache of whoever runs them.
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="convfilter-tests-")
+
+# Under nohup, or in the background of a script, signals are ignored, and so by the commands that tests start.
+for _name in ("SIGINT", "SIGHUP", "SIGQUIT"):
+    _number = getattr(signal, _name, None)
+    if _number is not None and signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _name == "SIGINT" else signal.SIG_DFL)
 
 # The same examples in every run of the checks; `CI= pytest` looks for new ones.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)

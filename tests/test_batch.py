@@ -394,7 +394,7 @@ def test_a_manifest_that_can_not_be_read_is_named(convfilter, folder):
     Path("out/.convfilter-manifest-x.jsonl").mkdir(parents=True)
     done = convfilter("apply", "sobel", folder, "out", "-r", "--resume")
     assert done.code == 1
-    assert ".convfilter-manifest-x.jsonl: Is a directory" in done.err
+    assert ".convfilter-manifest-x.jsonl: is a folder, not a file" in done.err
 
 
 def test_stdin_has_no_place_in_a_manifest(convfilter, folder, photo):

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from convfilter import __version__, garbage, signals, temporary
+from convfilter.machine import address_space
 
 # name → (module, one line of help): the help of the group needs no command's module.
 COMMANDS = {
@@ -82,6 +83,8 @@ def run(args: list[str] | None = None) -> int:
         os.environ["CONVFILTER_DEBUG"] = "1"  # native libraries may speak
         args = ["--debug", *(arg for arg in args if arg != "--debug")]
     signals.install()
+    if address_space() is not None:  # each thread of NumPy's takes much of it, and few are of use here
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a × must not fail where the terminal can't show it
             stream.reconfigure(errors="replace")
@@ -104,6 +107,15 @@ def run(args: list[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         return _say(f"Error: {error}", error.exit_code)
+    except (MemoryError, ImportError) as error:  # a library that can't be loaded for want of memory
+        if debug:
+            traceback.print_exc()
+        if isinstance(error, ImportError) and "failed to map segment" not in str(error):
+            raise
+        return _say(
+            "Error: not enough memory; use smaller pictures, or raise the limit if there is one (ulimit -v)",
+            1,
+        )
     except OSError as error:  # stdout is full, or its reader went away
         if debug:
             traceback.print_exc()

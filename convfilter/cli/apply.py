@@ -100,6 +100,7 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
         pages=pipeline.out_channels,
     )
     check_colour(jobs, options["color"] in ("each", "luma"))
+    from convfilter import cache
     from convfilter.batch import Output, run  # knows Pillow: only now that all is well so far
     from convfilter.engines import choose_engine
 
@@ -122,6 +123,7 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     at_once = max(1, min(options["jobs"] or engine.threads, len(jobs)))
     report = Report(len(jobs), options)
     garbage.as_usual()
+    cache.take_trouble()  # what others met before
     try:
         with report:
             for done in run(jobs, pipeline, look, habits, engine.sharing(at_once), at_once, report.rows):
@@ -130,6 +132,8 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
         if manifest:
             click.echo("give the same command with --resume to go on", err=True)
         raise
+    if (trouble := cache.take_trouble()) and not options["quiet"]:
+        click.echo(f"Note: {trouble}", err=True)
     code = report.finish()
     if manifest and code == 0 and not options["resume"]:
         manifest.remove()

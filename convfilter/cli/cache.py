@@ -20,7 +20,7 @@ def list_(as_json: bool) -> None:
     from convfilter.cache import described, entries, folder
 
     rows: list[dict[str, Any]] = [
-        {"file": str(path), "kind": path.parent.name, "bytes": path.stat().st_size, "what": described(path)}
+        {"file": str(path), "kind": path.parent.name, "bytes": path.lstat().st_size, "what": described(path)}
         for path in entries()
     ]
     if as_json:
@@ -45,9 +45,12 @@ def warm() -> int:
     """Compile every filter of the catalogue, so that each first use is as fast as the next."""
     from rich.progress import Progress
 
+    from convfilter.cache import folder, take_trouble
     from convfilter.catalogue import files
-    from convfilter.errors import ConvfilterError
+    from convfilter.errors import ConvfilterError, PictureError
 
+    folder()  # raises where there is none
+    take_trouble()
     failed = []
     with Progress(console=err(), transient=True, disable=not err().is_terminal) as bar:
         for name in bar.track(files(), description="compiling"):
@@ -55,6 +58,8 @@ def warm() -> int:
                 _compile(name)
             except ConvfilterError as error:
                 failed.append(f"{name}: {error}")
+            if trouble := take_trouble():  # the rest would be for nothing
+                raise PictureError(trouble)
     for line in failed:
         click.echo(f"Left out: {line}", err=True)
     click.echo(f"{len(files()) - len(failed)} filters compiled")

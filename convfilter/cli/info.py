@@ -1,7 +1,6 @@
 """convfilter info."""
 
 import json
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -35,6 +34,7 @@ def command(backend: str | None, as_json: bool) -> None:
 
 def _facts(backend: str) -> dict[str, Any]:
     from convfilter.catalogue import folders
+    from convfilter.machine import cores
     from convfilter.runtime import installed_backends
 
     return {
@@ -45,7 +45,7 @@ def _facts(backend: str) -> dict[str, Any]:
         "backend": backend,
         "backends": installed_backends(),
         "devices": _devices(backend),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "kernels": [str(folder) for folder in folders()],
     }
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from convfilter.errors import BackendError
+from convfilter.machine import cores
 from convfilter.words import ENGINES
 
 
@@ -49,10 +50,3 @@ def has_gpu() -> bool:
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     there = Path("/proc/driver/nvidia/version").exists()
     return there and not hidden and importlib.util.find_spec("nvidia") is not None
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

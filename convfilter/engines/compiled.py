@@ -104,8 +104,8 @@ def _by_keras(pipeline: Pipeline, source: Raster, full_scale: float, tile: int |
 
 def _missing(stages: Sequence[Stage]) -> tuple["Structure", ...]:
     """What is not compiled yet."""
-    wanted = dict.fromkeys(Structure.of(stage) for stage in stages if stage.steps)
-    return tuple(structure for structure in wanted if _find(structure) is None)
+    wanted = {Structure.of(stage): stage for stage in stages if stage.steps}
+    return tuple(structure for structure, stage in wanted.items() if _find(stage) is None)
 
 
 def _check_taps(stages: Sequence[Stage], size: Pair) -> None:
@@ -156,12 +156,28 @@ def _compile(
         cache.save(repr(structure), made_by(), entry)
 
 
-def _find(structure: Structure) -> Entry | None:
-    """The compiled structure, from this process or from the cache folder."""
-    entry = _kept.get(structure) or cache.load(repr(structure), made_by())
-    if entry is not None:
-        _kept[structure] = entry
+def _find(stage: Stage) -> Entry | None:
+    """The stage's structure compiled, from this process or, if it runs, from the cache folder."""
+    structure = Structure.of(stage)
+    if structure in _kept:
+        return _kept[structure]
+    entry = cache.load(repr(structure), made_by())
+    if entry is None or not _runs(entry, stage):
+        return None
+    _kept[structure] = entry
     return entry
+
+
+def _runs(entry: Entry, stage: Stage) -> bool:
+    """Whether LiteRT computes a single pixel, or block of them, with it: a file that is whole may hold a
+    model that isn't."""
+    columns = stage.blocks if stage.phases > 1 else stage.extent[1]
+    window = np.zeros((1, stage.extent[0], columns, stage.channels[0] * stage.phases), np.float32)
+    try:
+        result = function(_with_numbers(entry, stage.numbers))(window)
+    except (ValueError, RuntimeError):  # LiteRT's, for whatever is wrong
+        return False
+    return result.size == stage.channels[1] * stage.phases
 
 
 def _export(structure: Structure) -> Entry:
@@ -243,18 +259,19 @@ def _make_run(stage: Stage, made: dict[Structure, Entry]) -> Run | None:
     if not stage.steps:
         return None
     structure = Structure.of(stage)
-    entry = made.get(structure) or _find(structure)
+    entry = made.get(structure) or _find(stage)
     if entry is None:  # deleted a moment ago
         raise NotCompiled("its compiled form is gone; run it again, or use --engine keras")
     return function(_with_numbers(entry, stage.numbers))
 
 
 def _with_numbers(entry: Entry, numbers: Sequence[Numbers]) -> bytes:
-    """The compiled model with these numbers in the places of those it was made with."""
+    """The compiled model with these numbers in the places of those it was made with. Raises ValueError where
+    they don't fit."""
     model = bytearray(entry.model)
     for place, number in zip(entry.places, numbers, strict=True):
         data = _bytes(number.values)
         if place + len(data) > len(model):
-            raise NotCompiled("its entry in the cache is damaged; convfilter cache clear")
+            raise ValueError("numbers beyond the end of the model")
         model[place : place + len(data)] = data
     return bytes(model)

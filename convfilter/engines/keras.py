@@ -10,10 +10,11 @@ import numpy as np
 
 from convfilter.errors import BackendError, ConvfilterError, PictureError
 from convfilter.geometry import peak_bytes, settle
+from convfilter.machine import SHARE, available_memory
 from convfilter.model import build, keras
 from convfilter.pipeline import Pipeline
 from convfilter.raster import Raster, Run, of_array, through
-from convfilter.runtime import SHARE, available_memory, quiet
+from convfilter.runtime import quiet
 from convfilter.signals import held
 from convfilter.stages import Stage, cut, direct
 

@@ -16,6 +16,7 @@ import numpy as np
 from convfilter import __version__
 from convfilter.errors import DataError
 from convfilter.files import atomic_write
+from convfilter.machine import schedulable_cores
 from convfilter.train.architectures import build, check_name
 from convfilter.train.card import model_card
 from convfilter.train.data import Data, Dataset, Row, load, split
@@ -189,7 +190,6 @@ def environment() -> dict[str, Any]:
     """What the bits of the weights depend on besides plan and data, as far as it can be told."""
     from convfilter.model import keras
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     backend = keras.config.backend()
     return {
         "convfilter": __version__,
@@ -199,7 +199,7 @@ def environment() -> dict[str, Any]:
         "numpy": version("numpy"),
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "cores": cores,
+        "cores": schedulable_cores(),
         **{name: os.environ[name] for name in _DECIDING if name in os.environ},
     }
 

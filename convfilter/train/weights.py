@@ -20,8 +20,8 @@ import numpy as np
 
 from convfilter.errors import DataError, FilterError
 from convfilter.files import atomic_write
+from convfilter.machine import available_memory
 from convfilter.picture import shown
-from convfilter.runtime import available_memory
 from convfilter.train.architectures import ARCHITECTURES, build
 from convfilter.train.archive import MAX_TOTAL, SMALL, check_size, opened, too_large
 from convfilter.train.layernames import named_weights

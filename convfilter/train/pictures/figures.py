@@ -8,6 +8,7 @@ import numpy as np
 
 from convfilter.errors import ConvfilterError
 from convfilter.files import atomic_write
+from convfilter.runtime import hush_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,12 +26,18 @@ NAME_LENGTH = 14  # letters of a class name
 
 def require_matplotlib() -> None:
     """Raise ConvfilterError where matplotlib can't be imported; worth a call before hours of training."""
+    hush_matplotlib()
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise ConvfilterError(
             f"a run's pictures need matplotlib, which can't be imported ({error}); "
             "get it with pip install matplotlib"
+        ) from error
+    except OSError as error:
+        raise ConvfilterError(
+            "a run's pictures need matplotlib, which finds no folder to write in; "
+            "set MPLCONFIGDIR or TMPDIR to one that can be written"
         ) from error
 
 
