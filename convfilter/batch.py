@@ -112,6 +112,7 @@ def _one(job: Job, pipeline: Pipeline, look: Look, output: Output, engine: Engin
             with _about(job.source):
                 dtype = choose_dtype(job.format, source, look.range or pipeline.range)
                 result = filter_rows(pipeline, source, look, dtype, engine)
+                _check_bands(result, job.format)
             pages = _finish(result, targets, job, output, watch)
         if manifest:
             manifest.add(key)
@@ -122,6 +123,8 @@ def _one(job: Job, pipeline: Pipeline, look: Look, output: Output, engine: Engin
     notes = source.metadata.notes
     if result.has_alpha and not job.format.alpha:
         notes += (f"its transparency is lost: {job.format.name} holds none",)
+    if result.metadata.bands and result.channels == 3 and not job.format.bands:
+        notes += ("its 3 bands are written as red, green and blue",)
     seconds = time.perf_counter() - start
     return Done(job.source, tuple(targets), "written", result.size, seconds, None, pages, notes)
 
@@ -188,6 +191,12 @@ def _about(name: str) -> Iterator[None]:
         raise type(error)(f"{name}: {error}") from error
     except MemoryError as error:
         raise PictureError(f"{name}: not enough memory; make the picture smaller") from error
+
+
+def _check_bands(result: Filtered, form: Format) -> None:
+    """PictureError where the format can't hold as many channels."""
+    if result.channels not in (1, 3) and not form.bands:
+        raise PictureError(f"{result.channels} channels don't go into a {form.name}; write tiff or npy")
 
 
 def choose_dtype(form: Format, source: RowSource, how: str) -> np.dtype:
