@@ -138,12 +138,15 @@ def _filter_file(
         with _about(job.source):
             dtype = choose_dtype(job.format, source, look.range or pipeline.range)
             result = filter_rows(pipeline, source, look, dtype, engine)
+            _check_bands(result, job.format)
         pages = _finish(result, targets, job, output, watch)
     if manifest:
         manifest.add(key)
     notes = storable(result.metadata, job.format).notes
     if result.has_alpha and not job.format.alpha:
         notes += (f"its transparency is lost: {job.format.name} holds none",)
+    if result.metadata.bands and result.channels == 3 and not job.format.bands:
+        notes += ("its 3 bands are written as red, green and blue",)
     return Done(job.source, targets, "written", result.size, pages=pages, notes=notes)
 
 
@@ -225,6 +228,12 @@ def _about(name: str) -> Iterator[None]:
         raise
     except ConvfilterError as error:
         raise type(error)(f"{name}: {error}") from error
+
+
+def _check_bands(result: Filtered, form: Format) -> None:
+    """PictureError where the format can't hold as many channels."""
+    if result.channels not in (1, 3) and not form.bands:
+        raise PictureError(f"{result.channels} channels don't go into a {form.name}; write tiff or npy")
 
 
 def choose_dtype(form: Format, source: RowSource, how: str) -> np.dtype:

@@ -251,11 +251,16 @@ def _planes(pipeline: Pipeline, source: RowSource, look: Look) -> list[Raster]:
                 f"{pipeline.name} takes {wanted} channels, the picture has {have}; use a filter of {have}"
             )
         return [_raster(source, have, lambda pixels: np.moveaxis(pixels, 2, 0))]
-    if look.color == "luma" and have != 1:
-        if have != 3:
-            raise FilterError(f"a picture of {have} channels has no luma; use --color each")
+    colours = have == 3 and not source.metadata.bands
+    if look.color == "luma" and have != 1 and not colours:
+        raise FilterError(f"a picture of {have} channels has no luma; use --color each")
+    if look.color == "gray" and have != 1 and not colours:
+        raise PictureError(
+            f"its {have} bands are no colours, so they have no gray; filter each with --color each"
+        )
+    if look.color == "luma" and colours:
         return [_raster(source, 1, lambda pixels: (pixels @ REC_601)[None])]
-    if look.color == "gray" and have == 3:
+    if look.color == "gray" and colours:
         return [_raster(source, 1, lambda pixels: to_gray(pixels)[None])]
     if have == 1:
         return [_raster(source, 1, lambda pixels: pixels.reshape(1, *pixels.shape[:2]))]

@@ -2,11 +2,8 @@
 
 import contextlib
 import logging
-import math
-import threading
-import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +12,13 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from convfilter import image_deep as deep
 from convfilter.errors import PictureError
+from convfilter.image_guard import pillow_limited
+from convfilter.image_metadata import (
+    INKS,
+    dots_per_inch,
+    orientation_and_exif,
+    profile,
+)
 from convfilter.image_source import HEAD, check_extension, npy_pixels, opened, reason, sniffed
 from convfilter.image_write import icc_fits, write
 from convfilter.picture import (
@@ -43,11 +47,10 @@ __all__ = [
     "write",
 ]
 
-_ORIENTATION, _DESCRIPTION = 274, 270
-# Orientation, then what it says about the camera, the time and the author; not how the file was laid out.
-_EXIF_TAGS = (_ORIENTATION, 270, 271, 272, 305, 306, 315, 316, 33432)
-_EXIF_PART, _GPS_PART = 0x8769, 0x8825
-_STALE = (0xA002, 0xA003, 0xA005)  # the size before filtering, and an offset into the old file
+# Of JPEG: what begins a scan, how many scans are usual, what tells of arithmetic codes; and the most pixels
+# that a byte can hold, since each block of 8 x 8 takes a bit at least.
+_SCAN, _SCANS, _ARITHMETIC, _PIXELS_A_BYTE = b"\xff\xda", 20, (b"\xff\xc9", b"\xff\xca"), 512
+_BLOCK = 1 << 20  # bytes read at a time
 _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF orientation -> what undoes it
     1: lambda a: a,
     2: lambda a: a[:, ::-1],
@@ -93,16 +96,22 @@ def read(
             check_extension(Path(source), codec, label)
         file.seek(0)
         try:
-            with _pillow_unbound(), np.errstate(all="ignore"):
+            with pillow_limited(max_pixels), np.errstate(all="ignore"):
                 if codec == "NPY":
                     frame = _Frame(npy_pixels(file, max_pixels, label))
-                else:  # libtiff, in C, would add lines of its own to a damaged file's error
-                    with quiet(replay=False) if codec == "TIFF" else contextlib.nullcontext():
-                        frame = _read_pillow(file, codec, gray, max_pixels, label)
+                elif codec == "TIFF":
+                    frame = _read_tiff(file, gray, max_pixels, label)
+                else:
+                    frame = _read_pillow(file, codec, gray, max_pixels, label)
         except PictureError:
             raise
         except MemoryError as error:
             raise PictureError(f"{label}: too large for the memory here; make it smaller") from error
+        except Image.DecompressionBombError as error:
+            raise PictureError(
+                f"{label}: a frame of more than twice the limit of {max_pixels} pixels; "
+                f"raise it with --max-pixels if you trust the file"
+            ) from error
         except UnidentifiedImageError as error:
             raise PictureError(f"{label}: the {codec} header makes no sense; get a sound copy") from error
         except Exception as error:  # decoders raise anything on hostile bytes
@@ -113,97 +122,102 @@ def read(
         return _finished(frame, gray, label)
 
 
-_lock = threading.Lock()
-_readers = 0
-_before: tuple[int | None, contextlib.ExitStack] = (None, contextlib.ExitStack())
-
-
-@contextlib.contextmanager
-def _pillow_unbound() -> Iterator[None]:
-    """Pillow without its warnings and its own limit of pixels: `check_size` is the limit here.
-
-    Both are global, so the first of several threads sets them and the last one puts them back.
-    """
-    global _readers, _before
-    with _lock:
-        if _readers == 0:
-            quiet = contextlib.ExitStack()
-            quiet.enter_context(warnings.catch_warnings())
-            warnings.filterwarnings("ignore", module=r"(PIL|numpy)\.")
-            _before = Image.MAX_IMAGE_PIXELS, quiet
-            Image.MAX_IMAGE_PIXELS = None
-        _readers += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _readers -= 1
-            if _readers == 0:
-                Image.MAX_IMAGE_PIXELS = _before[0]
-                _before[1].close()
-
-
 def _read_pillow(file: BinaryIO, codec: str, gray: bool, max_pixels: int, label: str) -> _Frame:
-    """The first frame of any other file."""
-    try:
-        image = Image.open(file, formats=[codec])
-    except UnidentifiedImageError:
-        if codec != "TIFF":
-            raise
-        return _read_tiff(file, max_pixels, label)
-    with image:
+    """The first frame of a file that is no TIFF."""
+    with Image.open(file, formats=[codec]) as image:
         check_size(*image.size, max_pixels, label)
-        tags = getattr(image, "tag_v2", {})
-        _refuse_integers(tags, label)
-        if codec == "JPEG" and gray:  # the file's own luma; a size of its own keeps it from shrinking
-            image.draft("L", image.size)
-        key, scale = _key_colour(image)
-        sideways = tags.get(_ORIENTATION) in (5, 6, 7, 8)
-        samples = deep.deep_samples(image, file, label)
-        if samples:
-            pixels, alpha = deep.colour_and_alpha(*samples)
-        else:
-            pixels, alpha = _shallow(image, tags)
-        if key is not None:  # one colour is clear
-            clear = pixels == np.multiply(key, scale)
-            full = deep.full_scale(pixels.dtype)
-            alpha = np.where(clear.all(-1) if pixels.ndim == 3 else clear, 0, full).astype(pixels.dtype)
-        orientation, exif, notes = _exif(image.getexif)
-        dpi = _tiff_dpi(tags) if tags else _dpi(image.info.get("dpi"))
-        if dpi and sideways and orientation == 1:  # Pillow turns a TIFF upright as it loads
-            dpi = dpi[::-1]
-        if getattr(tags, "next", 0):
-            notes += ("it has more pages; the first is filtered",)
-        held = Metadata(_profile(image.info.get("icc_profile")), dpi, exif, notes)
+        if codec == "JPEG":
+            _check_jpeg(file, image.size, max_pixels, label)
+            if gray:  # the file's own luma; a size of its own keeps it from shrinking
+                image.draft("L", image.size)
+        mode = image.mode
+        pixels, alpha = _decoded(image, file, gray)
+        orientation, exif, damaged = orientation_and_exif(image.getexif)
+        dpi = dots_per_inch(image.info.get("dpi"))
+        notes = (*damaged, *_notes(image, mode))
+        held = Metadata(profile(image.info.get("icc_profile")), dpi, exif, notes)
         return _Frame(pixels, alpha, orientation, held)
 
 
-def _read_tiff(file: BinaryIO, max_pixels: int, label: str) -> _Frame:
-    """A TIFF whose kind of samples Pillow has no mode for."""
-    samples, bands, tags = deep.plain_tiff(file, max_pixels, label)
-    pixels, alpha = deep.colour_and_alpha(samples, bands)
-
-    def load() -> Image.Exif:
-        file.seek(0)
-        loaded = Image.Exif()
-        loaded.load_from_fp(file)  # fails for BigTIFF, whose EXIF is left behind
-        return loaded
-
-    _, exif, notes = _exif(load)
-    said = tags.get(_ORIENTATION)
-    orientation = said if said in _UPRIGHT else 1
-    held = Metadata(_profile(tags.get(deep.ICC_PROFILE)), _tiff_dpi(tags), exif, notes)
-    return _Frame(pixels, alpha, orientation, held)
-
-
-def _refuse_integers(tags: Any, label: str) -> None:
-    """PictureError for a TIFF of signed, or of more than 16-bit, integers: they have no white."""
-    kinds, bits = tags.get(deep.SAMPLE_FORMAT, (1,)), tags.get(deep.BITS, (1,))
-    if 2 in kinds or (3 not in kinds and max(bits) > 16):
+def _check_jpeg(file: BinaryIO, size: tuple[int, int], max_pixels: int, label: str) -> None:
+    """PictureError for a JPEG of more pixels than its bytes can hold, or of so many scans, each of which is
+    a pass over the picture, that decoding takes too long."""
+    pixels, length, scans, last = size[0] * size[1], 0, 0, b""
+    arithmetic = False  # such codes may take less than a bit
+    file.seek(0)
+    while block := file.read(_BLOCK):
+        joined = last + block
+        scans += joined.count(_SCAN)
+        arithmetic = arithmetic or any(marker in joined for marker in _ARITHMETIC)
+        last, length = block[-1:], length + len(block)
+    if pixels > _PIXELS_A_BYTE * length and not arithmetic:
         raise PictureError(
-            f"{label}: its pixels are {deep.sample_kind(tags)}; "
-            f"convert it to 8 or 16-bit unsigned integers or 32-bit floats"
+            f"{label}: {length} bytes can't hold {size[0]} x {size[1]} pixels; get a sound copy"
         )
+    if scans * pixels > _SCANS * max_pixels:
+        raise PictureError(
+            f"{label}: {scans} scans of {size[0]} x {size[1]} are the work of more than {_SCANS} pictures of "
+            f"the limit of {max_pixels} pixels; raise it with --max-pixels if you trust the file"
+        )
+
+
+def _notes(image: ImageFile.ImageFile, mode: str) -> tuple[str, ...]:
+    """What is lost of an image that was of this mode, and has been loaded."""
+    notes = [INKS] if mode == "CMYK" else []
+    with contextlib.suppress(Exception):  # damage behind the first frame
+        if image.format == "GIF":  # its frames are counted only by going through them all
+            notes += (
+                ["it has more frames; the first is filtered"] if getattr(image, "is_animated", False) else []
+            )
+        elif (more := getattr(image, "n_frames", 1) - 1) > 0:
+            notes += [f"it has {more} more frame{'s' if more > 1 else ''}; the first is filtered"]
+    return tuple(notes)
+
+
+def _read_tiff(file: BinaryIO, gray: bool, max_pixels: int, label: str) -> _Frame:
+    """The first page, by Pillow where its samples aren't to be had as they are stored."""
+    from convfilter.image_rows import tiff_rows
+    from convfilter.image_tiff import first_page, unreadable
+
+    with first_page(file, label, max_pixels) as page:
+        if gray and page.metadata.bands:
+            raise _no_gray(page.channels, label)
+        if page.readable:
+            with tiff_rows(file, page, label) as rows:
+                return _Frame(*rows.whole(), page.orientation, page.metadata)
+        try:
+            with quiet(replay=False):  # libtiff, in C, would add lines of its own to a damaged file's error
+                pixels, alpha = _tiff_by_pillow(file, gray, max_pixels, label)
+        except UnidentifiedImageError as error:
+            raise unreadable(page, label) from error
+        held = page.metadata
+        if held.dpi and page.orientation > 4:  # Pillow turns a TIFF upright as it loads
+            held = replace(held, dpi=held.dpi[::-1])
+        return _Frame(pixels, alpha, metadata=held)
+
+
+def _tiff_by_pillow(
+    file: BinaryIO, gray: bool, max_pixels: int, label: str
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pixels and alpha of a TIFF's first page, upright."""
+    with Image.open(file, formats=["TIFF"]) as image:
+        check_size(*image.size, max_pixels, label)
+        return _decoded(image, file, gray)
+
+
+def _decoded(image: ImageFile.ImageFile, file: BinaryIO, gray: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pixels (H, W) or (H, W, 3), of which `gray` may have made gray, and alpha of an opened image."""
+    key, scale = _key_colour(image)
+    samples = deep.deep_samples(image, file)
+    if samples:
+        pixels, alpha = deep.colour_and_alpha(*samples)
+    else:
+        pixels, alpha = _shallow(image, gray and key is None)
+    if key is not None:  # one colour is clear
+        clear = pixels == np.multiply(key, scale)
+        full = deep.full_scale(pixels.dtype)
+        alpha = np.where(clear.all(-1) if pixels.ndim == 3 else clear, 0, full).astype(pixels.dtype)
+    return pixels, alpha
 
 
 def _key_colour(image: ImageFile.ImageFile) -> tuple[Any, int]:
@@ -215,8 +229,10 @@ def _key_colour(image: ImageFile.ImageFile) -> tuple[Any, int]:
     return image.info.pop("transparency", None), scale
 
 
-def _shallow(image: ImageFile.ImageFile, tags: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """Pixels (H, W) or (H, W, 3) and alpha of an image that Pillow decodes without loss."""
+def _shallow(image: ImageFile.ImageFile, gray: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pixels (H, W) or (H, W, 3) and alpha of an image that Pillow decodes without loss; `gray` spares the
+    colours where no alpha needs them."""
+    tags = getattr(image, "tag_v2", {})
     has_alpha = image.has_transparency_data
     if image.mode == "F":
         deep.use_native_floats(image)
@@ -230,52 +246,10 @@ def _shallow(image: ImageFile.ImageFile, tags: Any) -> tuple[np.ndarray, np.ndar
         return pixels, None
     grays = image.mode in ("1", "L", "LA", "La")
     mode = ("LA" if has_alpha else "L") if grays else ("RGBA" if has_alpha else "RGB")
-    samples = np.array(image if image.mode == mode else image.convert(mode))
-    return deep.colour_and_alpha(samples, mode)
-
-
-def _profile(icc: object) -> bytes | None:
-    return icc if isinstance(icc, bytes) and icc else None
-
-
-def _dpi(pair: Any) -> tuple[float, float] | None:
-    """Two positive numbers, or None for anything else."""
-    try:
-        across, down = (float(each) for each in pair)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    return (across, down) if 0 < across < math.inf and 0 < down < math.inf else None
-
-
-def _tiff_dpi(tags: Any) -> tuple[float, float] | None:
-    """Dots per inch of a TIFF, whose unit is an inch unless it says centimetre (3) or none (1)."""
-    pair = _dpi((tags.get(deep.X_RESOLUTION), tags.get(deep.Y_RESOLUTION)))
-    scale = {2: 1.0, 3: 2.54}.get(tags.get(deep.RESOLUTION_UNIT, 2))
-    return (pair[0] * scale, pair[1] * scale) if pair and scale else None
-
-
-def _exif(load: Callable[[], Image.Exif]) -> tuple[int, bytes | None, tuple[str, ...]]:
-    """The orientation to undo, the EXIF to carry on, upright, and notes; a broken block is no reason to
-    fail."""
-    kept = Image.Exif()
-    orientation = 1
-    with contextlib.suppress(Exception):
-        held = load()
-        said = held.get(_ORIENTATION)
-        orientation = said if said in _UPRIGHT else 1
-        kept.update({tag: held[tag] for tag in _EXIF_TAGS[1:] if tag in held})
-        if str(kept.get(_DESCRIPTION, "")).startswith(("{", "<", "ImageJ=")):  # tells another file's layout
-            del kept[_DESCRIPTION]
-        for part in (_EXIF_PART, _GPS_PART):
-            inner = {tag: value for tag, value in held.get_ifd(part).items() if tag not in _STALE}
-            if inner:
-                kept[part] = inner
-    if not len(kept):
-        return orientation, None, ()
-    kept[_ORIENTATION] = 1
-    with contextlib.suppress(Exception):
-        return orientation, kept.tobytes(), ()
-    return orientation, None, ("its EXIF data is damaged, and is left out",)
+    converted = image if image.mode == mode else image.convert(mode)
+    if gray and mode == "RGB":
+        mode, converted = "L", converted.convert("L")  # with the weights of to_gray
+    return deep.colour_and_alpha(np.array(converted), mode)
 
 
 def _finished(frame: _Frame, gray: bool, label: str) -> Picture:
@@ -286,9 +260,9 @@ def _finished(frame: _Frame, gray: bool, label: str) -> Picture:
     if alpha is not None and (alpha == deep.full_scale(alpha.dtype)).all():
         alpha = None
     held = frame.metadata
-    icc = held.icc if icc_fits(held.icc, pixels.ndim == 2) else None
+    icc = held.icc if icc_fits(held.icc, 1 if pixels.ndim == 2 else pixels.shape[2]) else None
     dpi = held.dpi[::-1] if held.dpi and frame.orientation > 4 else held.dpi
-    return Picture(pixels, alpha, Metadata(icc, dpi, held.exif, held.notes))
+    return Picture(pixels, alpha, replace(held, icc=icc, dpi=dpi))
 
 
 def _gray(pixels: np.ndarray, label: str) -> np.ndarray:
@@ -296,5 +270,12 @@ def _gray(pixels: np.ndarray, label: str) -> np.ndarray:
     if pixels.ndim == 2:
         return pixels
     if pixels.shape[2] != 3:
-        raise PictureError(f"{label}: {pixels.shape[2]} channels can't become gray; save 1 or 3 channels")
+        raise _no_gray(pixels.shape[2], label)
     return to_gray(pixels)
+
+
+def _no_gray(channels: int, label: str) -> PictureError:
+    return PictureError(
+        f"{label}: its {channels} bands are no colours, so they have no gray; filter each with --color each, "
+        "or save it as gray or RGB"
+    )

@@ -1,31 +1,28 @@
-"""Samples that Pillow would cut to 8 bits or not open: 16-bit colour, PPM over 8 bits, float colour TIFF."""
+"""Samples that Pillow would cut to 8 bits: 16-bit colour and PPM over 8 bits; what samples stand for."""
 
 import re
 import sys
-import zlib
 from typing import IO, Any
 
 import numpy as np
 from PIL import Image, ImageFile
 
-from convfilter.errors import PictureError
-from convfilter.picture import check_size, full_scale
+from convfilter.picture import full_scale
 
 # Tags of TIFF 6.0
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 STRIP_OFFSETS, SAMPLES, STRIP_ROWS, STRIP_SIZES = 273, 277, 278, 279
 X_RESOLUTION, Y_RESOLUTION, PLANAR, RESOLUTION_UNIT = 282, 283, 284, 296
-PREDICTOR, EXTRA_SAMPLES, SAMPLE_FORMAT, ICC_PROFILE = 317, 338, 339, 34675
-_COLOURS = {0: "L", 1: "L", 2: "RGB", 5: "CMYK"}  # photometric interpretation -> bands
-_DEFLATE = (8, 32946)
-_MAX_BANDS = 16
+EXTRA_SAMPLES, SAMPLE_FORMAT, ICC_PROFILE = 338, 339, 34675
+_BLOCK = 2**20  # bytes of text that are read at a time
+_LONGEST = 1000  # digits
 
 _DEEP = re.compile(r"(LA|RGB|RGBA|RGBX|RGBa|CMYK);16([BLN])")
 _NATIVE = "L" if sys.byteorder == "little" else "B"
 _SWAPPED = {"B": "L", "L": "B"}
 
 
-def deep_samples(image: ImageFile.ImageFile, file: IO[bytes], name: str) -> tuple[np.ndarray, str] | None:
+def deep_samples(image: ImageFile.ImageFile, file: IO[bytes]) -> tuple[np.ndarray, str] | None:
     """Samples (H, W, C) with the names of their bands, where Pillow would lose bits; None where it would not.
 
     `image` is as Image.open left it: its pixels not yet loaded, its size already checked.
@@ -37,9 +34,6 @@ def deep_samples(image: ImageFile.ImageFile, file: IO[bytes], name: str) -> tupl
         plain = tile.codec_name == "ppm_plain" and image.mode != "1"
         deep = tile.codec_name == "ppm" or (plain and tile.args[-1] > 255)
         return (_netpbm(image.size, len(image.getbands()), file, tile), image.mode) if deep else None
-    tags = getattr(image, "tag_v2", {})
-    if tags.get(PLANAR, 1) == 2 and (max(tags.get(BITS, (1,))) > 8 or len(image.getbands()) == 2):
-        return plain_tiff(file, sys.maxsize, name)[:2]  # Pillow misreads such separate planes
     found = _DEEP.fullmatch(tile.args if isinstance(tile.args, str) else str(tile.args[0]))
     return _two_halves(image, file, *found.groups()) if found else None
 
@@ -89,45 +83,43 @@ def _netpbm(size: tuple[int, int], bands: int, file: IO[bytes], tile: Any) -> np
     count = width * height * bands
     file.seek(tile.offset)
     if tile.codec_name == "ppm_plain":
-        words = re.sub(rb"#[^\r\n]*", b"", file.read()).split()[:count]
-        values = np.array([int(word) for word in words])
+        values = _plain_values(file, count, maxval)
     else:
         stored = np.dtype(">u2" if maxval > 255 else "u1")
         data = file.read(count * stored.itemsize)
         values = np.frombuffer(data, stored, len(data) // stored.itemsize)
+        _check_values(values, maxval)
     if values.size < count:
         raise OSError(f"image file is truncated: {values.size} samples of {count}")
-    if values.min() < 0 or values.max() > maxval:
-        raise ValueError(f"sample outside 0 to {maxval}")
     dtype = np.dtype(np.uint16 if maxval > 255 else np.uint8)
     table = np.rint(np.arange(maxval + 1) * full_scale(dtype) / maxval).astype(dtype)
     pixels: np.ndarray = table[values].reshape((height, width, bands) if bands > 1 else (height, width))
     return pixels
 
 
-def plain_tiff(file: IO[bytes], max_pixels: int, name: str) -> tuple[np.ndarray, str, dict[int, Any]]:
-    """First page of a TIFF in strips, raw or deflated, 8, 16-bit or float: samples (H, W, C), bands, tags."""
-    tags = first_directory(file)
-    width, height = _whole(tags, WIDTH), _whole(tags, HEIGHT)
-    check_size(width, height, max_pixels, name)
-    bands = max(_whole(tags, SAMPLES, 1), 1)
-    dtype = _sample_dtype(tags, name)
-    base = _COLOURS.get(tags.get(PHOTOMETRIC, -1))
-    compression = tags.get(COMPRESSION, 1)
-    packed = compression in _DEFLATE and tags.get(PREDICTOR, 1) == 1
-    if not base or (compression != 1 and not packed) or STRIP_OFFSETS not in tags or bands > _MAX_BANDS:
-        raise PictureError(
-            f"{name}: this layout of a {dtype.itemsize * 8}-bit TIFF can't be read without loss; "
-            f"save it as PNG, or as TIFF without compression, tiles and separate planes"
-        )
-    samples = _strips(file, tags, (height, width, bands), dtype, packed)
-    if bands < len(base):
-        raise ValueError(f"{bands} samples a pixel, where {base} needs {len(base)}")
-    extra = tags.get(EXTRA_SAMPLES, (2,))[0] if bands > len(base) else 0
-    kept = base + {1: "a", 2: "A"}.get(extra, "")  # a: colour is premultiplied with alpha
-    if tags[PHOTOMETRIC] == 0:  # 0 is white
-        samples[..., 0] = full_scale(dtype) - samples[..., 0]
-    return samples[..., : len(kept)], kept, tags
+def _plain_values(file: IO[bytes], count: int, maxval: int) -> np.ndarray:
+    """The next `count` numbers of a text, fewer where it ends; no more of it is read than they take."""
+    values, done, rest = np.empty(count, np.uint16), 0, b""
+    while done < count:
+        block = file.read(_BLOCK)
+        text = re.sub(rb"#[^\r\n]*[\r\n]", b" ", rest + block)
+        text, comment, _ = text.partition(b"#")  # a comment that goes on in the next block
+        cut = len(text) if comment or not block else len(text.rstrip(b"0123456789-"))
+        if len(text) - cut > _LONGEST:
+            raise ValueError(f"a sample of more than {_LONGEST} digits")
+        rest = text[cut:] + comment
+        found = np.array([int(word) for word in text[:cut].split()[: count - done]])
+        _check_values(found, maxval)
+        values[done : done + found.size] = found
+        done += found.size
+        if not block:
+            break
+    return values[:done]
+
+
+def _check_values(values: np.ndarray, maxval: int) -> None:
+    if values.size and (values.min() < 0 or values.max() > maxval):
+        raise ValueError(f"sample outside 0 to {maxval}")
 
 
 def directory(head: bytes) -> Any:
@@ -137,83 +129,32 @@ def directory(head: bytes) -> Any:
     return TiffImagePlugin.ImageFileDirectory_v2(head)
 
 
-def first_directory(file: IO[bytes]) -> Any:
-    """The tags of the first page, as a mapping; BigTIFF too."""
-    file.seek(0)
-    head = file.read(8)
-    if b"+" in head[2:4]:
-        head += file.read(8)
-    tags = directory(head)
-    file.seek(tags.next)
-    tags.load(file)
-    return tags
+def colour_and_alpha(samples: np.ndarray, names: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Samples (H, W, C) as pixels, (H, W) or (H, W, channels), and alpha (H, W) or None.
 
-
-def sample_kind(tags: Any) -> str:
-    """In words, what the samples of this TIFF are, such as '16-bit signed integers'."""
-    kinds = {1: "unsigned integers", 2: "signed integers", 3: "floats", 5: "complex integers", 6: "complex"}
-    bits = sorted(set(tags.get(BITS, (1,))))
-    kind = tags.get(SAMPLE_FORMAT, (1,))[0]
-    return f"{'/'.join(map(str, bits))}-bit {kinds.get(kind, 'values of no known kind')}"
-
-
-def _sample_dtype(tags: Any, name: str) -> np.dtype:
-    """The dtype as stored; PictureError for other samples than 8 or 16-bit unsigned and 32-bit floats."""
-    kinds: set[Any] = set(zip(tags.get(BITS, (1,)), tags.get(SAMPLE_FORMAT, (1,)) * _MAX_BANDS, strict=False))
-    stored = {((8, 1),): "u1", ((16, 1),): "u2", ((32, 3),): "f4"}.get(tuple(kinds))
-    if stored is None:
-        raise PictureError(
-            f"{name}: a TIFF of {sample_kind(tags)}, laid out in a way that can't be read; "
-            f"convert it to 8 or 16-bit unsigned integers or 32-bit floats"
-        )
-    return np.dtype(stored).newbyteorder(">" if tags.prefix == b"MM" else "<")
-
-
-def _strips(
-    file: IO[bytes], tags: Any, shape: tuple[int, int, int], dtype: np.dtype, packed: bool
-) -> np.ndarray:
-    """All strips as one native array (H, W, C)."""
-    height, width, bands = shape
-    planes = bands if tags.get(PLANAR, 1) == 2 else 1
-    rows = min(_whole(tags, STRIP_ROWS, height), height)
-    places = iter(zip(tags[STRIP_OFFSETS], tags[STRIP_SIZES], strict=False))
-    out = np.empty((planes, height, width, bands // planes), dtype.newbyteorder("="))
-    for plane in out:
-        for top in range(0, height, rows):
-            part = plane[top : top + rows]
-            offset, size = next(places, (0, 0))
-            file.seek(offset)
-            data = file.read(size if packed else part.nbytes)
-            if packed:
-                data = zlib.decompressobj().decompress(data, part.nbytes)
-            if len(data) < part.nbytes:
-                raise OSError("image file is truncated")
-            part[:] = np.frombuffer(data, dtype, part.size).reshape(part.shape)
-    return out[0] if planes == 1 else np.moveaxis(out[..., 0], 0, -1)
-
-
-def _whole(tags: Any, tag: int, default: int = 0) -> int:
-    """A tag that has to be a positive whole number."""
-    value = tags.get(tag, default)
-    if not isinstance(value, int) or value < 1:
-        raise ValueError(f"tag {tag} is {value!r}, not a positive number")
-    return value
-
-
-def colour_and_alpha(samples: np.ndarray, bands: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Samples (H, W, C) of the named bands as pixels, (H, W) or (H, W, 3), and alpha (H, W) or None."""
+    names: a letter for each sample: L for gray, RGB, CMYK, N for any other band, and A for alpha, which is
+    a where the colours are multiplied with it. The four inks of CMYK become RGB.
+    """
     if samples.ndim == 2:
         return samples, None
     full = full_scale(samples.dtype)
-    count = {"L": 1, "R": 3, "C": 4}[bands[0]]
-    alpha = samples[..., count] if bands[-1] in "Aa" else None
-    pixels = samples[..., 0] if count == 1 else samples[..., :count]
-    if count == 4:  # ink to light, as Pillow does it: each ink and the black filter the white
+    place = next((place for place, name in enumerate(names) if name in "Aa"), None)
+    alpha = None if place is None else samples[..., place]
+    pixels = samples[..., : len(names)] if place is None else _without(samples, place)
+    if pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    if names.startswith("CMYK"):  # ink to light, as Pillow does it: each ink and the black filter the white
         light = full - pixels.astype(np.float64)
         pixels = np.rint(light[..., :3] * light[..., 3:] / full).astype(samples.dtype)
-    if bands[-1] == "a" and alpha is not None:
+    if "a" in names and alpha is not None:
         pixels = _divided(pixels, alpha, full)
     return pixels, alpha
+
+
+def _without(samples: np.ndarray, place: int) -> np.ndarray:
+    """Samples (H, W, C) without one channel: a view where it is the last one."""
+    last = place == samples.shape[2] - 1
+    return samples[..., :place] if last else np.delete(samples, place, axis=2)
 
 
 def _divided(pixels: np.ndarray, alpha: np.ndarray, full: float) -> np.ndarray:

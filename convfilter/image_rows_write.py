@@ -38,10 +38,11 @@ class TiffRows:
     ) -> None:
         """Write the directories of `pages` pages of this shape (rows, columns).
 
-        file: open to be written, seekable, empty. channels: 1 or 3. dtype: uint8, uint16 or float32.
+        file: open to be written, seekable, empty. channels: one is gray and three are colours, unless
+        the metadata calls them bands; any other number is bands. dtype: uint8, uint16 or float32.
         ValueError for anything else.
         """
-        if channels not in (1, 3) or dtype.name not in ("uint8", "uint16", "float32"):
+        if channels < 1 or dtype.name not in ("uint8", "uint16", "float32"):
             raise ValueError(f"{channels} channels of {dtype} in a TIFF")
         if min(*shape, pages) < 1:
             raise ValueError(f"{pages} pages of shape {shape} in a TIFF")
@@ -58,7 +59,7 @@ class TiffRows:
         self._spare: list[np.ndarray] = []
 
     def write(self, top: int, pixels: np.ndarray, alpha: np.ndarray | None = None, page: int = 0) -> None:
-        """Append the band whose first row is `top`: pixels (n, W) or (n, W, 3), and alpha (n, W).
+        """Append the band whose first row is `top`: pixels (n, W) or (n, W, channels), and alpha (n, W).
 
         ValueError where it doesn't follow the page's last one, or isn't what the file was made for.
         """
@@ -134,16 +135,17 @@ class TiffRows:
     def _tags(self, metadata: Metadata) -> dict:
         """What TiffWriter.write is told of a page."""
         samples = self._channels + self._alpha
-        gray = self._channels == 1
+        rgb = self._channels == 3 and not metadata.bands
+        extra = ["unspecified"] * (self._channels - (3 if rgb else 1)) + ["unassalpha"] * self._alpha
         dpi = storable(metadata, FORMATS["tiff"]).dpi
         return {
             "shape": self._shape if samples == 1 else (*self._shape, samples),
             "dtype": self._empty[1],
             "tile": (self._side, self._side),
-            "photometric": "minisblack" if gray else "rgb",
+            "photometric": "rgb" if rgb else "minisblack",
             "planarconfig": None if samples == 1 else "contig",
-            "extrasamples": ["unassalpha"] if self._alpha else None,
-            "iccprofile": metadata.icc if icc_fits(metadata.icc, gray) else None,
+            "extrasamples": extra or None,
+            "iccprofile": metadata.icc if icc_fits(metadata.icc, self._channels) else None,
             "resolution": dpi,
             "resolutionunit": "inch" if dpi else None,
             "metadata": None,

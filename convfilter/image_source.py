@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from convfilter.errors import PictureError
+from convfilter.npyheader import npy_header
 from convfilter.picture import FORMATS, check_size, extension_format, shown
 
 _HEADS = {  # first bytes -> codec
@@ -100,11 +101,7 @@ def reason(error: Exception) -> str:
 
 def npy_pixels(file: BinaryIO, max_pixels: int, label: str) -> np.ndarray:
     """The array (H, W) or (H, W, C) of an npy file; its header is judged before any of its data is read."""
-    version = np.lib.format.read_magic(file)
-    if version not in ((1, 0), (2, 0)):
-        raise PictureError(f"{label}: an npy file of version {version}; save it as version 1.0")
-    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = header(file)
+    shape, fortran, dtype = npy_header(file, lambda said: PictureError(f"{label}: {said}"))
     if len(shape) not in (2, 3):
         raise PictureError(f"{label}: an array of shape {shape}; a picture is (H, W) or (H, W, C)")
     wanted = {"b1": "u1", "u1": "u1", "u2": "u2", "f4": "f4", "f8": "f4"}.get(dtype.str[1:])
@@ -112,7 +109,7 @@ def npy_pixels(file: BinaryIO, max_pixels: int, label: str) -> np.ndarray:
         raise PictureError(
             f"{label}: an array of {shown(dtype)}; use uint8, uint16, float32, float64 or bool"
         )
-    check_size(shape[1], shape[0], max_pixels, label)
+    check_size(shape[1], shape[0], max_pixels, label, math.prod(shape[2:]))
     count = math.prod(shape)
     start = file.tell()
     there = file.seek(0, io.SEEK_END) - start

@@ -56,7 +56,7 @@ def _check(pages: Sequence[Picture], format: Format) -> None:
         if dtype.name not in format.dtypes:
             raise ValueError(f"{dtype} pixels for a {format.name} file, which holds {format.dtypes}")
         channels = 1 if len(shape) == 2 else shape[2] if len(shape) == 3 else 0
-        if format.name != "npy" and channels not in ((1, 3) if format.colour else (1,)):
+        if not format.bands and channels not in ((1, 3) if format.colour else (1,)):
             raise ValueError(f"pixels of shape {shape} for a {format.name} file")
         if page.alpha is not None and (page.alpha.shape, page.alpha.dtype) != (shape[:2], dtype):
             raise ValueError(f"alpha {page.alpha.shape} {page.alpha.dtype} over pixels {shape} {dtype}")
@@ -74,13 +74,13 @@ def _fitting(page: Picture, format: Format) -> Picture:
         pixels = pixels[..., 0]
     held = page.metadata
     gray = pixels.ndim == 2 and format.name != "webp"  # WebP has no gray: written as colour
-    icc = held.icc if icc_fits(held.icc, gray) else None
+    icc = held.icc if icc_fits(held.icc, 1 if gray else 3) else None
     return Picture(pixels, page.alpha if format.alpha else None, storable(replace(held, icc=icc), format))
 
 
-def icc_fits(icc: bytes | None, gray: bool) -> bool:
-    """Whether a profile describes such pixels: its colour space stands at byte 16."""
-    return icc is not None and icc[16:20] == (b"GRAY" if gray else b"RGB ")
+def icc_fits(icc: bytes | None, channels: int) -> bool:
+    """Whether a profile describes pixels of so many channels: its colour space stands at byte 16."""
+    return icc is not None and icc[16:20] == {1: b"GRAY", 3: b"RGB "}.get(channels)
 
 
 def _joined(page: Picture) -> np.ndarray:
@@ -216,12 +216,15 @@ def _tiff_tags(page: Picture, samples: np.ndarray) -> Any:
     tags[tiff.WIDTH], tags[tiff.HEIGHT] = width, height
     tags[tiff.BITS] = (samples.dtype.itemsize * 8,) * channels
     tags[tiff.COMPRESSION], tags[tiff.PLANAR] = 1, 1
-    tags[tiff.PHOTOMETRIC] = 2 if page.pixels.ndim == 3 else 1
+    colours = 1 if page.pixels.ndim == 2 else page.pixels.shape[2]
+    rgb = colours == 3 and not page.metadata.bands
+    tags[tiff.PHOTOMETRIC] = 2 if rgb else 1
     tags[tiff.SAMPLES], tags[tiff.STRIP_ROWS] = channels, height
     tags[tiff.STRIP_OFFSETS], tags[tiff.STRIP_SIZES] = 0, samples.nbytes
     tags[tiff.SAMPLE_FORMAT] = (1 if samples.dtype.kind == "u" else 3,) * channels
-    if page.alpha is not None:
-        tags[tiff.EXTRA_SAMPLES] = 2  # alpha, colour not premultiplied
+    extra = (0,) * (colours - (3 if rgb else 1)) + ((2,) if page.alpha is not None else ())
+    if extra:
+        tags[tiff.EXTRA_SAMPLES] = extra  # 0: a band of any kind, 2: alpha, colours not multiplied with it
     if held.dpi:
         tags[tiff.X_RESOLUTION], tags[tiff.Y_RESOLUTION] = held.dpi
         tags[tiff.RESOLUTION_UNIT] = 2  # inch

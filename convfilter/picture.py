@@ -9,6 +9,8 @@ import numpy as np
 from convfilter.errors import FilterError, PictureError
 
 DEFAULT_MAX_PIXELS = 89_478_485  # width x height; Pillow's own limit: 256 MiB at 3 bytes a pixel
+CHANNELS_FREE = 4  # channels of a pixel that the limit of pixels allows for
+_GRAY_BLOCK = 2**18  # pixels
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Metadata:
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
     notes: tuple[str, ...] = ()  # what reading or writing left out
+    bands: bool = False  # the channels are measurements of any kind, not gray or red, green and blue
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,17 @@ def full_scale(dtype: np.dtype) -> float:
 def to_gray(pixels: np.ndarray) -> np.ndarray:
     """Rec. 601 luma (H, W) of (H, W, 3), same dtype, rounded once: in 8 bits with Pillow's and libjpeg's
     weights in 65536ths, so that an array and a file give the same gray."""
-    if pixels.dtype == np.uint8:
-        weighted = pixels @ np.array([19595, 38470, 7471], np.uint32) + np.uint32(0x8000)
-        return (weighted >> 16).astype(np.uint8)
+    gray = np.empty(pixels.shape[:2], pixels.dtype)
+    step = max(1, _GRAY_BLOCK // max(1, gray.shape[1]))
+    for top in range(0, len(gray), step):  # by bands of rows, since the floats take much more room
+        gray[top : top + step] = _luma(pixels[top : top + step])
+    return gray
+
+
+def _luma(pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype == np.uint8:  # whole numbers below 2**24, which float32 adds without rounding
+        weighted = pixels.astype(np.float32) @ np.array([19595, 38470, 7471], np.float32)
+        return ((weighted + np.float32(0x8000)) * np.float32(2**-16)).astype(np.uint8)
     luma = pixels.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
     return np.asarray(np.rint(luma) if pixels.dtype.kind == "u" else luma, pixels.dtype)
 
@@ -120,6 +131,7 @@ class Format:
     colour: bool = True
     alpha: bool = False
     pages: bool = False  # several pages, or planes, in one file
+    bands: bool = False  # any number of channels
     writable: bool = True
     quality: int | None = None  # the default, 1 to 100; None where the format has no such thing
     max_side: int | None = None  # pixels
@@ -145,7 +157,14 @@ FORMATS: dict[str, Format] = {
         max_exif=_JPEG_SEGMENT,
     ),
     "tiff": Format(
-        "tiff", "TIFF", (".tif", ".tiff"), _ALL, alpha=True, pages=True, dpi=(1 / (2**32 - 1), 2**32 - 1)
+        "tiff",
+        "TIFF",
+        (".tif", ".tiff"),
+        _ALL,
+        alpha=True,
+        pages=True,
+        bands=True,
+        dpi=(1 / (2**32 - 1), 2**32 - 1),
     ),
     "webp": Format("webp", "WEBP", (".webp",), alpha=True, quality=90, max_side=16_383),
     "bmp": Format("bmp", "BMP", (".bmp",), dpi=_METRIC),
@@ -153,7 +172,7 @@ FORMATS: dict[str, Format] = {
     "ppm": Format("ppm", "PPM", (".ppm", ".pnm"), _INTEGERS),
     "pbm": Format("pbm", "PPM", (".pbm",), colour=False, writable=False),
     "gif": Format("gif", "GIF", (".gif",), alpha=True, writable=False),
-    "npy": Format("npy", "NPY", (".npy",), _ALL, pages=True),
+    "npy": Format("npy", "NPY", (".npy",), _ALL, pages=True, bands=True),
 }
 _SHORT = {"jpg": "jpeg", "tif": "tiff"}
 
@@ -188,12 +207,19 @@ def shown(name: object) -> str:
     return text if text.isprintable() else ascii(text)
 
 
-def check_size(width: int, height: int, max_pixels: int, name: str) -> None:
-    """PictureError for a picture of no pixels, or of more than `max_pixels`."""
+def check_size(width: int, height: int, max_pixels: int, name: str, channels: int = 1) -> None:
+    """PictureError for a picture of no pixels, or of more than `max_pixels`; more than four channels count
+    as that many more pixels."""
     if width < 1 or height < 1:
         raise PictureError(f"{name}: a picture of {width} x {height} has no pixels; nothing to filter")
     if width * height > max_pixels:
         raise PictureError(
             f"{name}: {width} x {height} is {width * height} pixels, more than the limit of {max_pixels}; "
+            f"raise it with --max-pixels if you trust the file"
+        )
+    if width * height * channels > CHANNELS_FREE * max_pixels:
+        raise PictureError(
+            f"{name}: {width} x {height} of {channels} channels are {width * height * channels} samples, "
+            f"more than {CHANNELS_FREE} times the limit of {max_pixels}; "
             f"raise it with --max-pixels if you trust the file"
         )

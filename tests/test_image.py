@@ -242,7 +242,7 @@ def test_npy(dtype):
         (Picture(noise("uint16", 3)), "webp"),
         (Picture(noise("uint8", 3)), "pgm"),
         (Picture(noise("uint8", 2)), "png"),
-        (Picture(noise("uint8", 5)), "tiff"),
+        (Picture(noise("uint8", 5)), "jpeg"),
         (Picture(noise("uint8"), noise("uint16")), "png"),
         (Picture(noise("uint8"), noise("uint8")[1:]), "png"),
         ([Picture(noise("uint8"))] * 2, "png"),
@@ -357,7 +357,10 @@ def test_tiffs_of_every_layout(tmp_path, dtype, order, compression, planar, kind
         tmp_path / "a.tif", stored, byteorder=order, compression=compression, rowsperstrip=3, **options
     )
     back = read(tmp_path / "a.tif", gray=False)
-    same(back.pixels, samples[..., :3] if base == "rgb" else samples.reshape(H, W, -1)[..., 0])
+    if options.get("extrasamples") == ["unspecified"]:  # a band like the others
+        same(back.pixels, samples)
+    else:
+        same(back.pixels, samples[..., :3] if base == "rgb" else samples.reshape(H, W, -1)[..., 0])
     if "unassalpha" in options.get("extrasamples", []):
         same(back.alpha, samples[..., -1])
     else:
@@ -462,7 +465,7 @@ def test_tiffs_of_other_numbers_are_refused_by_name(tmp_path, dtype, words, colo
 
 
 def test_a_16_bit_layout_that_would_lose_bits_is_refused(tmp_path):
-    """Planes apart with a predictor are beyond this reader: an error, never 8 bits in disguise."""
+    """Planes apart packed by LZW are beyond this reader: an error, never 8 bits in disguise."""
     stored = noise("uint16", 16)[:3, :, :16]
     tifffile.imwrite(
         tmp_path / "a.tif",
@@ -472,6 +475,8 @@ def test_a_16_bit_layout_that_would_lose_bits_is_refused(tmp_path):
         tile=(16, 16),
         compression="zlib",
     )
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as file:
+        file.pages.first.tags["Compression"].overwrite(5)
     with pytest.raises(PictureError, match="without loss"):
         read(tmp_path / "a.tif")
 
@@ -646,7 +651,7 @@ def test_npy_arrays(array, gray, wanted):
         (np.array([[None]]), "object"),
         (np.zeros((0, 5), "uint8"), "no pixels"),
         (np.zeros((5, 5, 0), "uint8"), "data"),
-        (np.zeros((4, 5, 2), "uint8"), "2 channels"),
+        (np.zeros((4, 5, 2), "uint8"), "2 bands .* --color each"),
     ],
 )
 def test_npy_arrays_that_are_no_picture(array, said):

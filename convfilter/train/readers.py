@@ -4,13 +4,14 @@ import math
 import re
 import warnings
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from convfilter.errors import DataError
 from convfilter.image_source import reason
+from convfilter.npyheader import Header, npy_header
 from convfilter.picture import shown
 from convfilter.train.source import DEFLATE_MAX, Part, Progress, check_bytes, opened
 
@@ -132,63 +133,97 @@ def read_npz(path: Path, progress: Progress | None = None) -> dict[str, Part]:
         raise DataError(f"{label}: the .npz is damaged ({reason(error)}); get a sound copy") from error
 
 
+@dataclass(frozen=True)
+class _Stored:
+    """An array of an .npz, of which only the header is read. place: what messages call it."""
+
+    archive: zipfile.ZipFile
+    info: zipfile.ZipInfo
+    place: str
+    header: Header
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.header[0]
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.header[2]
+
+    def read(self) -> np.ndarray:
+        """The array; DataError where the archive holds fewer bytes than it says."""
+        with self.archive.open(self.info) as file:
+            shape, fortran, dtype = npy_header(file, DataError)
+            data = file.read()
+        wanted = math.prod(shape) * dtype.itemsize
+        if len(data) != wanted:
+            raise _wrong_length(self.place, len(data), wanted, shape)
+        flat = np.frombuffer(data, dtype)
+        return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+
+
 def _npz_part(archive: zipfile.ZipFile, x: zipfile.ZipInfo, y: zipfile.ZipInfo, label: str) -> Part:
-    """One pair of arrays as pictures and labels."""
-    images = _npz_images(_npz_array(archive, x, label), f"{label}, {x.filename}")
-    place = f"{label}, {y.filename}"
-    labels = _npz_labels(_npz_array(archive, y, label), place)
-    if len(images) != len(labels):
+    """One pair of arrays as pictures and labels; both headers are judged before any data is unpacked."""
+    pictures, labels = _npz_stored(archive, x, label), _npz_stored(archive, y, label)
+    _check_pictures(pictures)
+    _check_labels(labels)
+    if labels.shape[0] != pictures.shape[0]:
         raise DataError(
-            f"{place}: {len(labels)} labels, but {len(images)} pictures in {x.filename}; "
+            f"{labels.place}: {labels.shape[0]} labels, but {pictures.shape[0]} pictures in {x.filename}; "
             f"save arrays that belong together"
         )
-    return Part(images, labels, lambda i: f"{place}[{i}]")
+    values = _npz_labels(labels.read(), labels.place)
+    images = _npz_images(pictures.read(), pictures.place)
+    return Part(images, values, lambda i: f"{labels.place}[{i}]")
 
 
-def _npz_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, label: str) -> np.ndarray:
-    """One array; its header is judged before any of its data is read."""
+def _npz_stored(archive: zipfile.ZipFile, info: zipfile.ZipInfo, label: str) -> _Stored:
+    """One array; DataError for Python objects and for sizes that can't be, or are too large."""
     place = f"{label}, {shown(info.filename)}"
     if info.file_size > max(info.compress_size, 1) * DEFLATE_MAX:
         raise DataError(f"{place}: claims more bytes than it can unpack to; get a sound copy")
     with archive.open(info) as file:
-        shape, fortran, dtype = _npy_header(file, place)
-        if dtype.hasobject:
-            raise DataError(
-                f"{place}: holds Python objects (pickles), which can run code; save plain numbers"
-            )
-        count = math.prod(shape)
-        check_bytes(count, place)
-        wanted, there = count * dtype.itemsize, info.file_size - file.tell()
-        if there == wanted:
-            there = len(data := file.read())
-        if there != wanted:
-            raise DataError(
-                f"{place}: {there} bytes of data, not the {wanted} of its shape {shape}; get a sound copy"
-            )
-    flat = np.frombuffer(data, dtype)
-    return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+        header = npy_header(file, lambda said: DataError(f"{place}: {said}"))
+        there = info.file_size - file.tell()
+    shape, _, dtype = header
+    if dtype.hasobject:
+        raise DataError(f"{place}: holds Python objects (pickles), which can run code; save plain numbers")
+    wanted = math.prod(shape) * dtype.itemsize
+    check_bytes(wanted, place)
+    if there != wanted:
+        raise _wrong_length(place, there, wanted, shape)
+    return _Stored(archive, info, place, header)
 
 
-def _npy_header(file: IO[bytes], place: str) -> tuple[tuple[int, ...], bool, np.dtype]:
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(file)
-    if version == (2, 0):
-        return np.lib.format.read_array_header_2_0(file)
-    raise DataError(f"{place}: npy version {version}; save plain numbers with numpy.savez")
+def _wrong_length(place: str, there: int, wanted: int, shape: tuple[int, ...]) -> DataError:
+    return DataError(
+        f"{place}: {there} bytes of data, not the {wanted} of its shape {shape}; get a sound copy"
+    )
+
+
+def _check_pictures(stored: _Stored) -> None:
+    """DataError unless these are pictures (n, H, W) or (n, H, W, C) of whole numbers or floats."""
+    shape, dtype = stored.shape, stored.dtype
+    if len(shape) not in (3, 4) or 0 in shape or (len(shape) == 4 and shape[3] not in (1, 3)):
+        raise DataError(
+            f"{stored.place}: a shape of {shape}; pictures are (n, height, width), maybe with 1 or 3 channels"
+        )
+    if dtype.kind not in "uif":
+        raise DataError(f"{stored.place}: values of type {dtype}; save uint8 0–255 or floats 0–1")
+
+
+def _check_labels(stored: _Stored) -> None:
+    """DataError unless these are labels (n,) or (n, 1)."""
+    shape, dtype = stored.shape, stored.dtype
+    if not (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)) or dtype.kind not in "uif":
+        raise DataError(f"{stored.place}: {dtype} of shape {shape}; labels are whole numbers, shape (n,)")
 
 
 def _npz_images(array: np.ndarray, place: str) -> np.ndarray:
     """Pictures (n, H, W) or (n, H, W, C), whole numbers 0–255 or floats 0–1 → (n, H, W, C) uint8."""
-    if array.ndim not in (3, 4) or 0 in array.shape or (array.ndim == 4 and array.shape[3] not in (1, 3)):
-        raise DataError(
-            f"{place}: a shape of {array.shape}; pictures are (n, height, width), maybe with 1 or 3 channels"
-        )
     array = array[..., None] if array.ndim == 3 else array
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array)
-    if array.dtype.kind not in "uif":
-        raise DataError(f"{place}: values of type {array.dtype}; save uint8 0–255 or floats 0–1")
     full = 1 if array.dtype.kind == "f" else 255
     images = np.empty(array.shape, np.uint8)
     for i, image in enumerate(array):
@@ -202,12 +237,7 @@ def _npz_images(array: np.ndarray, place: str) -> np.ndarray:
 
 def _npz_labels(array: np.ndarray, place: str) -> np.ndarray:
     """Labels (n,) or (n, 1), whole numbers of any type."""
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1 or array.dtype.kind not in "uif":
-        raise DataError(
-            f"{place}: {array.dtype} of shape {array.shape}; labels are whole numbers, shape (n,)"
-        )
+    array = array.reshape(-1)
     if array.dtype.kind == "f":
         whole = (array == np.floor(array)) & (np.abs(array) < 2**53)
         if not whole.all():
