@@ -12,7 +12,15 @@ from typing import BinaryIO
 import numpy as np
 
 from convfilter.errors import PictureError
-from convfilter.picture import FORMATS, check_size, extension_format, shown
+from convfilter.picture import (
+    FORMATS,
+    PIXELS,
+    as_pixels,
+    check_size,
+    extension_format,
+    pixel_type,
+    shown,
+)
 
 _HEADS = {  # first bytes -> codec
     b"\x89PNG": "PNG",
@@ -107,11 +115,8 @@ def npy_pixels(file: BinaryIO, max_pixels: int, label: str) -> np.ndarray:
     shape, fortran, dtype = header(file)
     if len(shape) not in (2, 3):
         raise PictureError(f"{label}: an array of shape {shape}; a picture is (H, W) or (H, W, C)")
-    wanted = {"b1": "u1", "u1": "u1", "u2": "u2", "f4": "f4", "f8": "f4"}.get(dtype.str[1:])
-    if wanted is None:
-        raise PictureError(
-            f"{label}: an array of {shown(dtype)}; use uint8, uint16, float32, float64 or bool"
-        )
+    if pixel_type(dtype) is None:
+        raise PictureError(f"{label}: an array of {shown(dtype)}; use {PIXELS}")
     check_size(shape[1], shape[0], max_pixels, label)
     count = math.prod(shape)
     start = file.tell()
@@ -120,8 +125,6 @@ def npy_pixels(file: BinaryIO, max_pixels: int, label: str) -> np.ndarray:
         raise PictureError(f"{label}: {there} bytes of data for a shape of {shape}; get a sound copy")
     file.seek(start)
     flat = np.frombuffer(file.read(count * dtype.itemsize), dtype, count)
-    array = flat.reshape(shape, order="F" if fortran else "C")
-    pixels = array.astype(wanted, order="C")  # float64 beyond float32 becomes infinite
-    if dtype.kind == "b":
-        pixels *= 255
+    pixels = as_pixels(flat.reshape(shape, order="F" if fortran else "C"))
+    assert pixels is not None
     return pixels[..., 0] if pixels.shape[2:] == (1,) else pixels

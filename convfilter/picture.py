@@ -107,6 +107,29 @@ def full_scale(dtype: np.dtype) -> float:
     return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
 
 
+PIXELS = "uint8, uint16, float32, float64 or bool"  # the numbers that as_pixels takes
+_PIXEL_TYPES = {"b1": "u1", "u1": "u1", "u2": "u2", "f4": "f4", "f8": "f4"}  # as read → as computed
+
+
+def pixel_type(dtype: np.dtype) -> np.dtype | None:
+    """What pixels of `dtype`, in any byte order, are held as: uint8, uint16 or float32; None for others."""
+    held = _PIXEL_TYPES.get(dtype.str[1:])
+    return None if held is None else np.dtype(held)
+
+
+def as_pixels(array: np.ndarray) -> np.ndarray | None:
+    """The array as uint8, uint16 or float32; None where that is not for its numbers.
+
+    float64 is rounded to float32, and infinite beyond its range; bool becomes 0 and 255.
+    """
+    held = pixel_type(array.dtype)
+    if held is None:
+        return None
+    with np.errstate(over="ignore"):
+        pixels = array.astype(held, order="C", copy=False)
+    return pixels * np.uint8(255) if array.dtype.kind == "b" else pixels
+
+
 def to_gray(pixels: np.ndarray) -> np.ndarray:
     """Rec. 601 luma (H, W) of (H, W, 3), same dtype, rounded once: in 8 bits with Pillow's and libjpeg's
     weights in 65536ths, so that an array and a file give the same gray."""

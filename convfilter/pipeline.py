@@ -150,7 +150,8 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line may say about every convolution of a chain, and the pool after it."""
+    """What may be said about every convolution of a chain, and the pool after it; each field is described
+    in settings.FilterSettings."""
 
     pad: str | Pair = "same"
     border: str = "zero"

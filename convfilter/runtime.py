@@ -52,7 +52,7 @@ def configured_backend() -> str:
 
 def check_device(device: str) -> None:
     """Raise BackendError unless `device` is auto, cpu, gpu or gpu:N; says nothing of whether it is here."""
-    kind, colon, number = device.partition(":")
+    kind, colon, number = device.partition(":") if isinstance(device, str) else ("", "", "")
     if kind not in ("auto", "cpu", "gpu") or (colon and not (kind == "gpu" and number.isdecimal())):
         raise BackendError(f'no device "{device}"; use auto, cpu, gpu, or gpu:0 and up')
 

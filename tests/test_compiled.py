@@ -381,7 +381,7 @@ def test_auto_is_compiled_unless_something_else_is_asked_for(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"name": "fast"}, 'no engine "fast"; choose one of auto, keras, compiled'),
+        ({"name": "fast"}, "engine can't be 'fast'; use auto, keras, compiled"),
         ({"name": "compiled", "device": "gpu"}, "runs on the CPU only; use --engine keras for gpu"),
     ],
 )

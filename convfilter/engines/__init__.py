@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from convfilter.errors import BackendError
-from convfilter.words import ENGINES
+from convfilter.words import ENGINES, PLANS, check_word
 
 
 def choose_engine(
@@ -30,8 +30,8 @@ def choose_engine(
     from convfilter.runtime import check_device, configured_backend
 
     check_device(device)
-    if name not in ENGINES:
-        raise BackendError(f'no engine "{name}"; choose one of {", ".join(ENGINES)}')
+    check_word("engine", name, ENGINES, BackendError)
+    check_word("plan", plan, PLANS, BackendError)
     on_gpu = device.startswith("gpu") or (device == "auto" and name == "auto" and has_gpu())
     if name == "compiled" and on_gpu:
         raise BackendError(f"the compiled engine runs on the CPU only; use --engine keras for {device}")
