@@ -161,9 +161,11 @@ def filter_rows(
     """The filtered picture as `dtype`, to be computed by rows. Raises as filter_picture does."""
     how = look.range or _default_range(pipeline, source, look, dtype)
     if how == "raw" and look.color == "luma":
-        raise FilterError("--range raw writes results, not colours; use --color gray or each")
+        raise FilterError('range="raw" gives results, not colours; use color="gray" or color="each"')
     if how == "raw" and dtype.kind != "f":
-        raise FilterError(f"{pipeline.name} asks for range raw, which needs floats; choose another --range")
+        raise FilterError(
+            f'{pipeline.name} asks for the range raw, which needs floats; use range="clip", or another'
+        )
     white = full_scale(source.dtype)
     full = 1.0 if pipeline.values == "unit" else white
     planes = [_entering(plane, look, full, white) for plane in _planes(pipeline, source, look)]
@@ -262,7 +264,7 @@ def _planes(pipeline: Pipeline, source: RowSource, look: Look) -> list[Raster]:
     wanted, have = pipeline.in_channels, source.channels
     if wanted != 1:
         if look.color == "luma":
-            raise FilterError(f"{pipeline.name} takes {wanted} channels, luma is one; use --color each")
+            raise FilterError(f'{pipeline.name} takes {wanted} channels, luma is one; use color="each"')
         if have != wanted:
             raise FilterError(
                 f"{pipeline.name} takes {wanted} channels, the picture has {have}; use a filter of {have}"
@@ -270,7 +272,7 @@ def _planes(pipeline: Pipeline, source: RowSource, look: Look) -> list[Raster]:
         return [_raster(source, have, lambda pixels: np.moveaxis(pixels, 2, 0))]
     if look.color == "luma" and have != 1:
         if have != 3:
-            raise FilterError(f"a picture of {have} channels has no luma; use --color each")
+            raise FilterError(f'a picture of {have} channels has no luma; use color="each"')
         return [_raster(source, 1, lambda pixels: (pixels @ REC_601)[None])]
     if look.color == "gray" and have not in (1, 3):
         raise FilterError(f'a picture of {have} channels has no gray; use color="each"')

@@ -177,7 +177,7 @@ def format_of(path: Path | str) -> Format:
     """The format that the extension of `path` names; FilterError for an unknown one."""
     found = extension_format(path)
     if found is None:
-        known = " ".join(extension for each in FORMATS.values() for extension in each.extensions)
+        known = " ".join(end for each in FORMATS.values() if each.writable for end in each.extensions)
         raise FilterError(f"{shown(path)}: unknown picture extension; use one of {known}")
     return found
 
@@ -210,5 +210,5 @@ def check_size(width: int, height: int, max_pixels: int, name: str) -> None:
     if width * height > max_pixels:
         raise PictureError(
             f"{name}: {width} x {height} is {width * height} pixels, more than the limit of {max_pixels}; "
-            f"raise it with --max-pixels if you trust the file"
+            f"allow it with max_pixels={width * height} if you trust the file"
         )

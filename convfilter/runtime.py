@@ -42,12 +42,16 @@ def configured_backend() -> str:
     """What Keras would take: KERAS_BACKEND, else the backend in its keras.json, else tensorflow."""
     if os.environ.get("KERAS_BACKEND"):
         return os.environ["KERAS_BACKEND"]
-    home = Path(os.environ.get("KERAS_HOME") or Path("~").expanduser() / ".keras")
     try:
-        found = json.loads((home / "keras.json").read_text(encoding="utf-8")).get("backend")
+        found = json.loads((keras_home() / "keras.json").read_text(encoding="utf-8")).get("backend")
     except (OSError, ValueError, AttributeError, RuntimeError):
         return "tensorflow"
     return str(found or "tensorflow")
+
+
+def keras_home() -> Path:
+    """The folder of Keras' settings and of what it has downloaded."""
+    return Path(os.environ.get("KERAS_HOME") or Path("~").expanduser() / ".keras")
 
 
 def check_device(device: str) -> None:

@@ -1,6 +1,8 @@
 """convfilter cache."""
 
 import json
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,20 +18,33 @@ def command() -> None:
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="An array of objects.")
 def list_(as_json: bool) -> None:
-    """List what is kept: compiled stages by their layers, and the outlines of kernel files."""
-    from convfilter.cache import described, entries, folder
+    """List what is kept: bytes, last use, and what was compiled.
 
-    rows: list[dict[str, Any]] = [
-        {"file": str(path), "kind": path.parent.name, "bytes": path.stat().st_size, "what": described(path)}
-        for path in entries()
-    ]
+    Filters of one structure share an entry, so that no names are listed.
+    """
+    from convfilter.cache import entries, folder
+
+    rows: list[dict[str, Any]] = [_row(path) for path in entries()]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
     for row in rows:
-        line = f"{row['kind']:<9} {row['bytes']:>9,}  {row['what']}"
+        line = f"{row['bytes']:>11,} bytes  used {row['used'][:10]}  {row['what']}"
         out().print(plain(line), markup=False, no_wrap=True, overflow="ellipsis")
     click.echo(f"{len(rows)} files, {sum(row['bytes'] for row in rows):,} bytes in {folder()}")
+
+
+def _row(path: Path) -> dict[str, Any]:
+    from convfilter.cache import described
+
+    about = path.lstat()
+    return {
+        "file": str(path),
+        "kind": path.parent.name,
+        "bytes": about.st_size,
+        "used": datetime.fromtimestamp(about.st_mtime).isoformat(timespec="seconds"),
+        "what": described(path),
+    }
 
 
 @command.command()
@@ -46,6 +61,7 @@ def warm() -> int:
     from rich.progress import Progress
 
     from convfilter.catalogue import files
+    from convfilter.cli.wording import message
     from convfilter.errors import ConvfilterError
 
     failed = []
@@ -54,7 +70,7 @@ def warm() -> int:
             try:
                 _compile(name)
             except ConvfilterError as error:
-                failed.append(f"{name}: {error}")
+                failed.append(f"{name}: {message(error)}")
     for line in failed:
         click.echo(f"Left out: {line}", err=True)
     click.echo(f"{len(files()) - len(failed)} filters compiled")

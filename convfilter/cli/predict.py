@@ -20,6 +20,7 @@ def command(model: Path, pictures: tuple[Path, ...], as_json: bool, table: Path 
     MODEL is a .keras file, or the .npz of a run.
     """
     from convfilter.cli.training import open_model, say
+    from convfilter.cli.wording import message
     from convfilter.errors import PictureError
     from convfilter.train.photos import read_photo
 
@@ -31,7 +32,7 @@ def command(model: Path, pictures: tuple[Path, ...], as_json: bool, table: Path 
             found = read_photo(network, path)
         except PictureError as error:
             failed += 1
-            say(f"Error: {error}")
+            say(f"Error: {message(error)}")
             continue
         rows += [{"picture": str(path), "place": n, **digit} for n, digit in enumerate(found, 1)]
         if as_json:

@@ -34,7 +34,7 @@ def choose_engine(
     check_word("plan", plan, PLANS, BackendError)
     on_gpu = device.startswith("gpu") or (device == "auto" and name == "auto" and has_gpu())
     if name == "compiled" and on_gpu:
-        raise BackendError(f"the compiled engine runs on the CPU only; use --engine keras for {device}")
+        raise BackendError(f'the compiled engine runs on the CPU only; use engine="keras" for {device}')
     if name == "keras" or on_gpu or (name == "auto" and configured_backend() != "tensorflow"):
         from convfilter.engines.keras import KerasEngine
 
