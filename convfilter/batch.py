@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convfilter.errors import BackendError, ConvfilterError, FilterError, PictureError
-from convfilter.files import atomic_write
+from convfilter.files import atomic_write, make_folder
 from convfilter.filtering import Engine, Filtered, Look, collect, filter_rows, in_order, strips
 from convfilter.image import read
 from convfilter.image_metadata import storable
@@ -68,13 +68,13 @@ class Done:
     pages: tuple[Picture, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def as_json(self) -> str:
-        """One line of JSON."""
+    def as_json(self, told: Callable[[Exception], str] = str) -> str:
+        """One line of JSON; `told`: what an error's message is."""
         record: dict[str, Any] = {"input": self.source, "output": list(self.targets), "status": self.status}
         if self.size:
             record["size"] = {"height": self.size[0], "width": self.size[1]}
         if self.error:
-            record["error"] = str(self.error)
+            record["error"] = told(self.error)
         if self.notes:
             record["notes"] = list(self.notes)
         return json.dumps({**record, "seconds": round(self.seconds, 4)})
@@ -240,7 +240,7 @@ def choose_dtype(form: Format, source: RowSource, how: str) -> np.dtype:
     """Floats for the range "raw", else the input's own depth or the next the format holds."""
     if how == "raw":
         if "float32" not in form.dtypes:
-            raise FilterError(f"--range raw needs floats, which {form.name} can't hold; write tiff or npy")
+            raise FilterError(f'range="raw" needs floats, which {form.name} can\'t hold; write tiff or npy')
         return np.dtype(np.float32)
     wanted = source.dtype.name
     if wanted in form.dtypes:
@@ -288,11 +288,3 @@ def _to_stdout(data: bytes) -> None:
         raise
     except OSError as error:
         raise PictureError(f"stdout: {error.strerror}; send it elsewhere") from error
-
-
-def make_folder(folder: Path) -> None:
-    """The folder and its parents. Raises PictureError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PictureError(f"{folder}: {error.strerror}; choose a folder that can be written") from error

@@ -8,7 +8,9 @@ result. The checksum is against accidents: who may write in the folder is truste
 The cache folder itself may be a link, as to a larger disk; a link in it is neither followed nor replaced.
 """
 
+import contextlib
 import json
+import os
 import re
 import stat
 import zlib
@@ -33,10 +35,11 @@ _trouble = ""  # why the last thing that should have been kept was not
 
 @dataclass(frozen=True)
 class Entry:
-    """A compiled model, and for each of a stage's numbers where its bytes begin in it."""
+    """A compiled model, for each of a stage's numbers where its bytes begin in it, and what it is."""
 
     places: tuple[int, ...]
     model: bytes
+    words: str = ""
 
 
 def folder() -> Path:
@@ -59,15 +62,20 @@ def load(structure: str, versions: Sequence[str]) -> Entry | None:
     content = _read(COMPILED, _about(structure, versions))
     if content is None:
         return None
-    places, _, model = content.partition(b"\n")
-    found = _json(places)
-    good = isinstance(found, list) and all(type(at) is int and 0 <= at < len(model) for at in found)
-    return Entry(tuple(found), model) if good else None
+    head, _, model = content.partition(b"\n")
+    places, words = _head(head)
+    good = isinstance(places, list) and all(type(at) is int and 0 <= at < len(model) for at in places)
+    if not good:
+        return None
+    with contextlib.suppress(OSError):  # a folder that is only read
+        os.utime(_path(COMPILED, _about(structure, versions)))  # when it was last used
+    return Entry(tuple(places), model, words)
 
 
 def save(structure: str, versions: Sequence[str], entry: Entry) -> bool:
     """Keep an entry; False where that is not possible."""
-    content = json.dumps(entry.places).encode() + b"\n" + entry.model
+    head = json.dumps({"places": entry.places, "words": entry.words})
+    content = head.encode() + b"\n" + entry.model
     return _write(COMPILED, _about(structure, versions), content)
 
 
@@ -83,12 +91,21 @@ def entries() -> list[Path]:
 
 
 def described(path: Path) -> str:
-    """What a file of the cache is for; "damaged" where it is not whole."""
+    """What a file of the cache holds, in words; "damaged" where it is not whole."""
     try:
-        about = _json(_whole(path).partition(b"\n")[0])
+        content = _whole(path).partition(b"\n")[2]
     except OSError:
-        about = None
-    return str(about[0]) if isinstance(about, list) and about else "damaged"
+        content = b""
+    if content and path.parent.name != COMPILED:
+        return "the outline of a kernel file"
+    return _head(content.partition(b"\n")[0])[1] or ("of another version" if content else "damaged")
+
+
+def _head(line: bytes) -> tuple[Any, str]:
+    """The places and the words that stand before a model."""
+    found = _json(line)
+    found = found if isinstance(found, dict) else {}
+    return found.get("places"), str(found.get("words", ""))
 
 
 def clear() -> int:

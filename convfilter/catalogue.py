@@ -11,6 +11,8 @@ from convfilter.formulas import FORMULAS, is_formula, parse_formula
 from convfilter.kernel import Kernel, read_kernel
 
 SCHEMA_SUFFIX = ".schema.json"
+_NETWORKS = (".keras", ".npz")
+_MODELS = (".onnx", ".tflite", ".xml", ".h5", ".hdf5", ".pb", ".pt", ".pth", ".safetensors")
 
 
 def user_folder() -> Path | None:
@@ -49,14 +51,25 @@ def _kernel_files(folder: Path) -> Iterator[Path]:
         raise FilterError(f"{folder}: {error.strerror}; mend CONVFILTER_KERNELS") from error
 
 
-def find(name: str, others: Iterable[str] = ()) -> Path:
-    """The file of the kernel `name`. Raises FilterError with the nearest names, `others` among them."""
+def find(name: str, others: Iterable[str] = (), folder: Path = Path()) -> Path:
+    """The file of the kernel `name`. Raises FilterError with the name of a file in `folder` that may be
+    meant, or the nearest names, `others` among them."""
     known = files()
     if name in known:
         return known[name]
+    if not name:
+        raise FilterError("an empty name for a filter; is a variable unset?")
+    _refuse_model(name)
+    if name.lstrip().startswith(("[", "{")):
+        raise FilterError(
+            f"{name[:100]}: a kernel's text; save it in a file, such as mine.json, and give that"
+        )
+    for beside in (f"{name}.json", name):
+        if os.path.isfile(folder / beside):
+            raise FilterError(f'no kernel named "{name}"; did you mean the file ./{beside}?')
     near = (
         difflib.get_close_matches(name.lower(), [*known, *others], 3)
-        or [other for other in known if name and name in other][:3]
+        or [other for other in known if name in other][:3]
     )
     hint = f"did you mean {' or '.join(near)}?" if near else "see `convfilter kernels list`"
     raise FilterError(f'no kernel named "{name}"; {hint}')
@@ -68,10 +81,11 @@ def locate(text: str, folder: Path = Path()) -> Path | None:
     Of a file's name and a formula's the file's wins. Raises FilterError with the nearest names.
     """
     if is_path(text):
+        _refuse_model(text)
         return folder / text
     if ":" in text or (is_formula(text) and text not in files()):
         return None
-    return find(text, FORMULAS)
+    return find(text, FORMULAS, folder)
 
 
 def load_kernel(text: str | Path, folder: Path = Path()) -> Kernel:
@@ -84,6 +98,18 @@ def load_kernel(text: str | Path, folder: Path = Path()) -> Kernel:
     """
     path = locate(str(text), folder)
     return read_kernel(path) if path else parse_formula(str(text))
+
+
+def _refuse_model(text: str) -> None:
+    """FilterError for the name of a model file, which is a network and no FILTER."""
+    suffix = Path(text).suffix.lower()
+    if suffix in _NETWORKS:
+        raise FilterError(
+            f"{text}: a network, not a filter; `convfilter kernels extract {text} --layer NAME --out FOLDER` "
+            f"writes what a layer has learned as filters, `convfilter predict {text} PICTURE` reads digits"
+        )
+    if suffix in _MODELS:
+        raise FilterError(f"{text}: a model file, not a filter; give the filter it was made of")
 
 
 def is_path(text: str) -> bool:

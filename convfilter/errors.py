@@ -6,8 +6,14 @@
     ├── PictureError     a picture can't be read, filtered or written exit 1
     └── DataError        a data set that can't be read                exit 1
 
-A message is one line that names the file, the place and the mend.
+A message is one line that names the thing, the reason and the next step that works. It names settings as
+Python writes them, range="raw"; the commands show these as their options, --range raw (cli/wording.py).
 """
+
+import os
+import re
+
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")  # one slash where a Path has been made of it
 
 
 class ConvfilterError(Exception):
@@ -38,3 +44,17 @@ class PictureError(ConvfilterError):
 
 class DataError(ConvfilterError):
     """A data set that can't be read."""
+
+
+def refuse_address(
+    name: object, error: type[ConvfilterError], step: str = "download it, and give the file"
+) -> None:
+    """Raise `error`, with the next `step`, for an address such as https://…, unless a file is called so."""
+    text = str(name)
+    found = _ADDRESS.match(text)
+    if not found or os.path.exists(text):
+        return
+    if found[1].lower() == "file":
+        raise error(f"{text}: an address; give the path alone")
+    whole = f"{found[1]}://{text[found.end() :]}"
+    raise error(f"{whole}: an address, and convfilter knows files only; {step}")

@@ -17,7 +17,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
@@ -26,10 +28,12 @@ from convfilter.describe import table
 from convfilter.errors import BackendError, FilterError
 from convfilter.exporters import Batches, Format, Ran, format_of
 from convfilter.files import atomic_write
+from convfilter.filters import make_pipeline
 from convfilter.geometry import receptive_fields, settle
 from convfilter.picture import shown
 from convfilter.pipeline import CoverPad, Pipeline
 from convfilter.runtime import configured_backend, quiet
+from convfilter.settings import Filters, FilterSettings
 from convfilter.signals import held
 from convfilter.temporary import folder_in
 from convfilter.wholes import stays_whole
@@ -65,16 +69,22 @@ class _Unfit(Exception):
     """What is wrong with a file, in words that follow the layer's name."""
 
 
-def export(pipeline: Pipeline, path: Path, full_scale: float | None = None) -> Exported:
-    """Write `pipeline` to `path` in the format its extension names, once the file has proved right.
+def export(
+    filters: Filters, path: Path, full_scale: float | None = None, **settings: Unpack[FilterSettings]
+) -> Exported:
+    """Write a Pipeline, or what make_pipeline makes one of, to `path` in the format its extension names,
+    once the file has proved right.
 
     The file takes and gives float32, as the model of `build` does. full_scale: what biases are fractions
-    of, one of FULL_SCALES; None is 255, or 1 for a pipeline whose values are "unit".
+    of, one of FULL_SCALES; None is 255, or 1 for a pipeline whose values are "unit". settings: see
+    settings.FilterSettings.
 
-    Raises FilterError for an unknown extension, a full scale that doesn't fit, or a layer that the format
-    can't hold; BackendError where a package or TensorFlow is missing; PictureError where the file can't be
-    written. What was at `path` stays unless all went well.
+    Raises FilterError as make_pipeline does, and for an unknown extension, a full scale that doesn't fit, or
+    a layer that the format can't hold; BackendError where a package or TensorFlow is missing; PictureError
+    where the file can't be written. What was at `path` stays unless all went well.
     """
+    pipeline = make_pipeline(filters, **settings)
+    path = Path(path)
     kind = format_of(path)
     full = _full_scale(pipeline, full_scale)
     _check_packages(kind)
@@ -92,8 +102,8 @@ def export(pipeline: Pipeline, path: Path, full_scale: float | None = None) -> E
 
 def _full_scale(pipeline: Pipeline, given: float | None) -> float:
     """The full scale to be used; FilterError for one that is unknown or doesn't fit the values."""
-    if given not in (None, *FULL_SCALES):
-        raise FilterError(f"full scale can't be {given:g}; use 255, 65535 or 1")
+    if given is not None and (not isinstance(given, Real) or given not in FULL_SCALES):
+        raise FilterError(f"full scale can't be {given!r}; use 255, 65535 or 1")
     if pipeline.values == "unit" and given not in (None, 1.0):
         raise FilterError(f"{pipeline.name} takes values from 0 to 1; its full scale is 1, not {given:g}")
     return given or (1.0 if pipeline.values == "unit" else 255.0)

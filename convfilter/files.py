@@ -51,6 +51,20 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         raise PictureError(f"{shown(path)}: can't be written: {mend}") from error
 
 
+def make_folder(folder: Path) -> None:
+    """The folder and its parents. Raises PictureError, naming the folder and the mend."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        mends = {
+            **_MENDS,
+            errno.EEXIST: _MENDS[errno.ENOTDIR],
+            errno.ENOENT: "no folder can be there; name another",
+        }
+        mend = mends.get(getattr(error, "errno", 0), f"{error}; name another folder")
+        raise PictureError(f"{shown(folder)}: can't be made a folder: {mend}") from error
+
+
 def _stat(path: Path) -> os.stat_result | None:
     """What is at `path` now, links followed; None where nothing is."""
     try:

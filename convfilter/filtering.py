@@ -2,15 +2,15 @@
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol, Unpack
 
 import numpy as np
 
+from convfilter.arrays import pictures_of
 from convfilter.engines import choose_engine
 from convfilter.errors import FilterError, PictureError
 from convfilter.geometry import flat_response, geometry, receptive_fields
@@ -18,11 +18,10 @@ from convfilter.machine import SHARE, available_memory
 from convfilter.picture import ArrayRows, Metadata, Picture, RowSource, full_scale, to_gray
 from convfilter.pipeline import Pair, Pipeline, color_for
 from convfilter.raster import Raster
+from convfilter.settings import Filters, FilterSettings
 from convfilter.tone import RangeMap, extremes, linear_light, range_map, srgb, to_dtype
-from convfilter.words import COLORS, RANGES
-
-if TYPE_CHECKING:
-    from convfilter.kernel import Kernel
+from convfilter.words import COLORS, RANGES, Color, Plan, Range, check_word
+from convfilter.words import Engine as EngineName
 
 STRIP = 2**17  # pixels of all pages that are computed at once: their floats fit a core's cache
 LEAST_ROWS = 32
@@ -49,9 +48,8 @@ class Look:
     """How pixels enter and leave a pipeline.
 
     color: "gray", "each" (every channel by itself) or "luma" (brightness only); None takes what suits the
-    pipeline. range: as in
-    tone.to_range, or "raw"; None takes the pipeline's own, or "raw" from float to float. Raises FilterError
-    for any other word.
+    pipeline. range: as in tone.to_range, or "raw"; None takes the pipeline's own, or "raw" from float to
+    float. linear: in linear light instead of sRGB values. Raises FilterError for anything else.
     """
 
     color: str | None = None
@@ -59,54 +57,70 @@ class Look:
     linear: bool = False
 
     def __post_init__(self) -> None:
-        if self.color is not None and self.color not in COLORS:
-            raise FilterError(f'no color "{self.color}"; choose one of {", ".join(COLORS)}')
-        if self.range is not None and self.range not in RANGES:
-            raise FilterError(f'no range "{self.range}"; choose one of {", ".join(RANGES)}')
+        if self.color is not None:
+            check_word("color", self.color, COLORS)
+        if self.range is not None:
+            check_word("range", self.range, RANGES)
+        if not isinstance(self.linear, bool | np.bool_):
+            raise FilterError(f"linear can't be {self.linear!r}; use True or False")
 
 
 def apply(
-    filters: "str | Path | Kernel | Pipeline | Sequence[Any]",
-    array: np.ndarray,
+    filters: Filters,
+    array: Any,
     *,
-    color: str | None = "each",
-    range: str | None = None,
+    batch: bool = False,
+    channels: int | None = None,
+    color: Color | None = None,
+    range: Range | None = None,
     linear: bool = False,
     device: str = "auto",
-    engine: str = "auto",
-    plan: str = "auto",
-    **settings: Any,
+    engine: EngineName = "auto",
+    plan: Plan = "auto",
+    **settings: Unpack[FilterSettings],
 ) -> np.ndarray:
-    """Filter an array as `convfilter apply` filters a picture.
+    """Filter an array as `convfilter apply` filters a picture, with the same defaults.
 
-    array: (H, W) or (H, W, C), uint8, uint16 or float32; channels are filtered one by one unless the
-    filter takes C channels; (H, W, 1) is taken as (H, W). Returns (H', W') or (H', W', C) of the same
-    dtype, a last axis of N for N filters that are not combined; float32 for range="raw". filters: a name,
-    a path, a formula, a Kernel, a Pipeline, or a list of them in a row. device, engine, plan: as the
-    options of `convfilter apply`. settings: those of pipeline.Settings (border, strides, …). Raises
-    FilterError, BackendError or PictureError.
+    filters: a kernel's name, a path, a formula, a Kernel, a Pipeline, or a list of them in a row.
+
+    array: one picture, (H, W) or (H, W, C), rows first. C is 1 (taken as (H, W)), 3 (red, green, blue), or
+        as many channels as the filter takes; any other C must be said by `channels`. White is 255 in uint8,
+        65535 in uint16 and 1.0 in floats. float64 is computed, and returned, as float32; bool as uint8 of 0
+        and 255.
+    batch: whether the first axis counts pictures: (N, H, W) or (N, H, W, C). Each is filtered by itself.
+    channels: the length of the last axis, where it holds neither one nor three.
+    color: "gray" (Rec. 601 luma of three channels), "each" (every channel by itself) or "luma" (brightness
+        is filtered, colour differences stay). None: what suits the filter, gray for most.
+    range: how results become pixels: "clip", "abs", "rescale" (of each picture), "signed", "gain", or "raw"
+        (float32, as computed). None: the filter's own; from float to float "raw".
+    linear: compute in linear light instead of sRGB values.
+    device: "auto", "cpu", "gpu" or "gpu:N". engine: "auto", "keras" or "compiled". plan: "auto", or "direct"
+        to rewrite no convolution.
+    settings: how kernels become layers (border, strides, …); see settings.FilterSettings.
+
+    Returns (H', W'), or (H', W', C) for color="each" and "luma" of C channels, of the array's dtype, float32
+    for "raw"; then an axis of N for N filters that are not combined; for a batch, the axis of pictures first.
+
+    Raises FilterError for a filter, a setting or an array that can't be used, a shape that may mean two
+    things among them; BackendError for an engine or device that is not here; PictureError where memory would
+    not do.
 
     >>> apply("sobel-x", np.eye(4, dtype="uint8"), range="raw")[1].tolist()
     [1.0, 0.0, 0.0, 1.0]
     """
     from convfilter.filters import make_pipeline
 
-    array = np.asarray(array)
-    if array.dtype == np.float64:
-        array = array.astype(np.float32)
-    if array.dtype.name not in ("uint8", "uint16", "float32") or array.ndim not in (2, 3):
-        raise FilterError(
-            f"an array of {array.dtype} {array.shape}: give (H, W) or (H, W, C) of uint8, uint16 or float32"
-        )
     pipeline = make_pipeline(filters, **settings)
-    look = Look(color, range, linear)
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[..., 0]
-    dtype = np.dtype(np.float32) if (range or pipeline.range) == "raw" else array.dtype
-
+    look = Look(color_for(pipeline, color), range, linear)
+    pictures = pictures_of(array, batch=batch, channels=channels, takes=pipeline.in_channels)
+    dtype = np.dtype(np.float32) if (range or pipeline.range) == "raw" else pictures.dtype
     chosen = choose_engine(engine, device=device, plan=plan)
-    pages = filter_picture(pipeline, Picture(array), look, dtype, chosen)
-    return pages[0].pixels if len(pages) == 1 else np.stack([page.pixels for page in pages], axis=-1)
+
+    def filtered(pixels: np.ndarray) -> np.ndarray:
+        pages = filter_picture(pipeline, Picture(pixels), look, dtype, chosen)
+        return pages[0].pixels if len(pages) == 1 else np.stack([page.pixels for page in pages], axis=-1)
+
+    return np.stack([filtered(pixels) for pixels in pictures]) if batch else filtered(pictures[0])
 
 
 @dataclass(frozen=True)
@@ -144,9 +158,11 @@ def filter_rows(
     look = replace(look, color=color_for(pipeline, look.color))
     how = look.range or _default_range(pipeline, source, look, dtype)
     if how == "raw" and look.color == "luma":
-        raise FilterError("--range raw writes results, not colours; use --color gray or each")
+        raise FilterError('range="raw" gives results, not colours; use color="gray" or color="each"')
     if how == "raw" and dtype.kind != "f":
-        raise FilterError(f"{pipeline.name} asks for range raw, which needs floats; choose another --range")
+        raise FilterError(
+            f'{pipeline.name} asks for the range raw, which needs floats; use range="clip", or another'
+        )
     white = full_scale(source.dtype)
     full = 1.0 if pipeline.values == "unit" else white
     planes = [_entering(plane, look, full, white) for plane in _planes(pipeline, source, look)]
@@ -245,7 +261,7 @@ def _planes(pipeline: Pipeline, source: RowSource, look: Look) -> list[Raster]:
     wanted, have = pipeline.in_channels, source.channels
     if wanted != 1:
         if look.color == "luma":
-            raise FilterError(f"{pipeline.name} takes {wanted} channels, luma is one; use --color each")
+            raise FilterError(f'{pipeline.name} takes {wanted} channels, luma is one; use color="each"')
         if have != wanted:
             raise FilterError(
                 f"{pipeline.name} takes {wanted} channels, the picture has {have}; use a filter of {have}"
@@ -253,10 +269,10 @@ def _planes(pipeline: Pipeline, source: RowSource, look: Look) -> list[Raster]:
         return [_raster(source, have, lambda pixels: np.moveaxis(pixels, 2, 0))]
     colours = have == 3 and not source.metadata.bands
     if look.color == "luma" and have != 1 and not colours:
-        raise FilterError(f"a picture of {have} channels has no luma; use --color each")
+        raise FilterError(f'a picture of {have} channels has no luma; use color="each"')
     if look.color == "gray" and have != 1 and not colours:
         raise PictureError(
-            f"its {have} bands are no colours, so they have no gray; filter each with --color each"
+            f'its {have} bands are no colours, so they have no gray; filter each with color="each"'
         )
     if look.color == "luma" and colours:
         return [_raster(source, 1, lambda pixels: (pixels @ REC_601)[None])]

@@ -1,19 +1,22 @@
 """FILTER: from what the user typed to a Pipeline."""
 
 import difflib
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Mapping
 from dataclasses import fields
 from math import isfinite
+from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from convfilter import formulas
 from convfilter.catalogue import locate
 from convfilter.errors import FilterError
 from convfilter.jsonfile import Document
 from convfilter.kernel import MAX_BIAS, Kernel, kernel_from_document
-from convfilter.pipeline import MAX_PAD, Pipeline, Settings, chain, pair
-from convfilter.words import ACTIVATIONS, BORDERS, COMBINES, DATA_FORMATS, POOL_MODES, VALUES
+from convfilter.pipeline import MAX_PAD, Pair, Pipeline, Settings, chain
+from convfilter.settings import Filters, FilterSettings
+from convfilter.words import ACTIVATIONS, BORDERS, COMBINES, DATA_FORMATS, POOL_MODES, VALUES, check_word
 
 
 def load(text: str | Path) -> Kernel | Pipeline:
@@ -36,22 +39,34 @@ def load_file(path: Path) -> Kernel | Pipeline:
     return kernel_from_document(document, path.stem)
 
 
-def make_pipeline(filters: str | Path | Kernel | Pipeline | Sequence[Any], **settings: Any) -> Pipeline:
-    """The Pipeline of one FILTER or several in a row; `settings` as in pipeline.Settings, sizes as one number
-    or two.
+def make_pipeline(filters: Filters, **settings: Unpack[FilterSettings]) -> Pipeline:
+    """The layers of one FILTER, or of several in a row.
 
-    Raises FilterError for a filter that can't be found or read, or a setting that is wrong or would have
-    no effect.
+    filters: a kernel's name, a kernel or pipeline file's path, a formula, a Kernel, a Pipeline, or a list of
+    these. settings: how kernels become layers; see settings.FilterSettings.
+
+    Raises FilterError for a filter that can't be found or read, or a setting that is unknown, wrong, or
+    would have no effect.
 
     >>> make_pipeline("sobel", border="edge", pool=2).layers[-1]
     Pool(size=(2, 2), mode='max')
     """
-    listed = list(filters) if isinstance(filters, list | tuple) else [filters]
-    parts = [part if isinstance(part, Kernel | Pipeline) else load(str(part)) for part in listed]
+    parts = [_loaded(part) for part in (filters if isinstance(filters, list | tuple) else [filters])]
     chosen = _settings(settings)
     if parts and all(isinstance(part, Pipeline) for part in parts):
         _refuse_idle(parts[0].name, chosen)
     return chain(parts, chosen)
+
+
+def _loaded(part: Any) -> Kernel | Pipeline:
+    if isinstance(part, Kernel | Pipeline):
+        return part
+    if isinstance(part, str | Path):
+        return load(part)
+    raise FilterError(
+        f"a filter can't be {reprlib.repr(part)}; give a name, a path, a formula, a Kernel or a Pipeline, "
+        "such as make_kernel makes of numbers"
+    )
 
 
 _WORDS = {
@@ -63,47 +78,52 @@ _WORDS = {
     "data_format": DATA_FORMATS,
 }
 _PAIRS = {"pad": 0, "strides": 1, "dilation": 1, "pool": 1}  # and their least
+_AMOUNTS = ("same", "valid", "cover")  # of padding, beside numbers
 
 
-def _settings(given: dict[str, Any]) -> Settings:
-    known = [field.name for field in fields(Settings)]
+def _settings(given: Mapping[str, Any]) -> Settings:
+    """What was given, checked, as Settings."""
+    defaults = {field.name: field.default for field in fields(Settings)}
     for name in given:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
+        if name not in defaults:
+            near = difflib.get_close_matches(name, defaults, 1)
+            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(defaults)}"
             raise FilterError(f"no setting {name}; {hint}")
-    values = {name: _paired(value) if name in _PAIRS else value for name, value in given.items()}
-    chosen = Settings(**values)
-    _check_settings(chosen)
-    return chosen
+    return Settings(**{name: _checked(name, value, defaults[name]) for name, value in given.items()})
 
 
-def _paired(value: Any) -> Any:
-    """One whole number, or a list of two, as a pair; anything else as it is, for the check."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return pair(value)
-    return tuple(value) if isinstance(value, list) else value
+def _checked(name: str, value: Any, default: Any) -> Any:
+    """A setting's value as Settings holds it; None only where that is its default."""
+    if value is None and default is None:
+        return None
+    if name == "bias":
+        return _bias(value)
+    if name == "pad" and isinstance(value, str) and value in _AMOUNTS:
+        return value
+    if name in _PAIRS:
+        return _pair(name, value)
+    check_word(name, value, _WORDS[name])
+    return value
 
 
-def _check_settings(settings: Settings) -> None:
-    for name, words in _WORDS.items():
-        value = getattr(settings, name)
-        if value is not None and value not in words:
-            near = difflib.get_close_matches(str(value), words, 1)
-            hint = f'did you mean "{near[0]}"?' if near else f"use {', '.join(words)}"
-            raise FilterError(f"{name} can't be {value!r}; {hint}")
-    for name, least in _PAIRS.items():
-        value = getattr(settings, name)
-        if value is None or (name == "pad" and value in ("same", "valid", "cover")):
-            continue
-        whole = isinstance(value, tuple) and all(isinstance(part, int) for part in value)
-        if not whole or len(value) != 2 or not all(least <= part <= MAX_PAD for part in value):
-            words_too = ", or same, valid or cover" if name == "pad" else ""
-            raise FilterError(
-                f"{name} can't be {value!r}; use two whole numbers from {least} to {MAX_PAD}{words_too}"
-            )
-    if settings.bias is not None and not (isfinite(settings.bias) and abs(settings.bias) <= MAX_BIAS):
-        raise FilterError(f"bias can't be {settings.bias}; use a fraction of full scale, such as 0.5")
+def _pair(name: str, value: Any) -> Pair:
+    """Rows and columns from one whole number or two."""
+    both = value if isinstance(value, list | tuple) else (value, value)
+    whole = all(isinstance(part, Integral) and not isinstance(part, bool) for part in both)
+    if not whole or len(both) != 2 or not all(_PAIRS[name] <= part <= MAX_PAD for part in both):
+        words = ", or same, valid or cover" if name == "pad" else ""
+        raise FilterError(
+            f"{name} can't be {reprlib.repr(value)}; "
+            f"use one whole number or two, from {_PAIRS[name]} to {MAX_PAD}{words}"
+        )
+    return int(both[0]), int(both[1])
+
+
+def _bias(value: Any) -> float:
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not isfinite(value) or abs(value) > MAX_BIAS:
+        raise FilterError(f"bias can't be {reprlib.repr(value)}; use a fraction of full scale, such as 0.5")
+    return float(value)
 
 
 def _refuse_idle(name: str, settings: Settings) -> None:

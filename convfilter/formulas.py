@@ -8,7 +8,7 @@ import difflib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, cos, isqrt, pi, radians, sin
+from math import ceil, cos, isfinite, isqrt, pi, radians, sin
 from typing import Any
 
 import numpy as np
@@ -235,7 +235,8 @@ def _parameters(name: str, text: str) -> dict[str, float]:
     for part in text.split(","):
         key, equals, value = (word.strip() for word in part.partition("="))
         if not equals:
-            raise FilterError(f'"{part[:40]}" has no "="; write {name}:{next(iter(known))}=…')
+            value = key[:40] if _is_number(key) else "…"
+            raise FilterError(f'"{part[:40]}" has no "="; write {name}:{next(iter(known))}={value}')
         if key not in known:
             raise FilterError(f'unknown parameter "{key[:40]}"; {_suggest(key, known)}')
         if key in found:
@@ -255,6 +256,13 @@ def _number(key: str, text: str) -> float:
     except ValueError:
         raise FilterError(f'{key} must be a number, not "{text[:40]}"') from None
     return int(value) if key in WHOLE and value.is_integer() else value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _check(**values: float | None) -> None:

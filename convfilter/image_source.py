@@ -1,5 +1,6 @@
 """Opening what a picture is read from, and telling by its first bytes what it is; arrays. No Pillow."""
 
+import codecs
 import contextlib
 import io
 import math
@@ -11,9 +12,17 @@ from typing import BinaryIO
 
 import numpy as np
 
-from convfilter.errors import PictureError
+from convfilter.errors import PictureError, refuse_address
 from convfilter.npyheader import npy_header
-from convfilter.picture import FORMATS, check_size, extension_format, shown
+from convfilter.picture import (
+    FORMATS,
+    PIXELS,
+    as_pixels,
+    check_size,
+    extension_format,
+    pixel_type,
+    shown,
+)
 
 _HEADS = {  # first bytes -> codec
     b"\x89PNG": "PNG",
@@ -26,6 +35,18 @@ _HEADS = {  # first bytes -> codec
     b"GIF8": "GIF",
     b"\x93NUMPY": "NPY",
     **{b"P%c" % kind: "PPM" for kind in b"123456f"},
+}
+_OTHERS = {  # first bytes → what else it is, and what becomes a picture of it
+    b"%PDF": "a PDF; save its page as a picture, as `pdftoppm -png` does",
+    b"PK\3\4": "a zip archive; unpack it, and name a picture in it",
+    b"\x1f\x8b": "gzip data; unpack it first",
+    b"\x89HDF": "an HDF5 file; save its array as .npy",
+    b"<svg": "an SVG, a drawing; save it as PNG",
+    b"8BPS": "a Photoshop file; save it as TIFF or PNG",
+}
+_BOXES = {  # the same by the kind of an ISO file, which follows "ftyp"
+    b"avif": "an AVIF; convert it to PNG or JPEG",
+    **dict.fromkeys((b"heic", b"heix", b"mif1", b"msf1"), "a HEIC photo; convert it to PNG or JPEG"),
 }
 HEAD = 16  # bytes that tell the codec
 _BLOCK = 1 << 20  # bytes read at a time from a stream
@@ -46,7 +67,9 @@ def opened(source: Path | BinaryIO, label: str, max_pixels: int) -> Iterator[Bin
             raise PictureError(f"{label}: not a regular file; pipe it to standard input")
         file = Path(source).open("rb")  # noqa: SIM115  (closed below; errors of reading are not of opening)
     except FileNotFoundError as error:
-        raise PictureError(f"{label}: no such file; check the name") from error
+        refuse_address(source, PictureError)
+        step = "no name fits the pattern; check it" if "*" in label else "check the name"
+        raise PictureError(f"{label}: no such file; {step}") from error
     except PermissionError as error:
         raise PictureError(f"{label}: no permission to read it; change its permissions") from error
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
@@ -62,7 +85,10 @@ def _stream(source: BinaryIO, label: str, max_pixels: int) -> BinaryIO:
         while block := source.read(_BLOCK):
             held.write(block)
             if held.tell() > 32 * max_pixels + _STREAM_SLACK:
-                raise PictureError(f"{label}: more bytes than {max_pixels} pixels take; raise --max-pixels")
+                raise PictureError(
+                    f"{label}: more bytes than {max_pixels} pixels take; "
+                    f"allow more with max_pixels={10 * max_pixels} if you trust it"
+                )
             if held.tell() >= HEAD:
                 sniffed(held.getbuffer()[:HEAD].tobytes(), label)
     except OSError as error:
@@ -79,9 +105,25 @@ def sniffed(head: bytes, label: str) -> str:
         return "WEBP"
     codec = next((codec for start, codec in _HEADS.items() if head.startswith(start)), None)
     if codec is None:
-        known = ", ".join(dict.fromkeys(each.codec for each in FORMATS.values()))
-        raise PictureError(f"{label}: not a picture of a known kind; convert it to one of {known}")
+        raise PictureError(f"{label}: not a picture but {_other(head)}")
     return codec
+
+
+def _other(head: bytes) -> str:
+    """What a file that is no known picture seems to be, and what to do."""
+    if head[4:8] == b"ftyp":
+        return _BOXES.get(head[8:12], "a video; save a frame of it as PNG")
+    known = next((what for start, what in _OTHERS.items() if head.startswith(start)), None)
+    kinds = ", ".join(dict.fromkeys(each.codec for each in FORMATS.values()))
+    return known or f"{'text' if _is_text(head) else 'data of an unknown kind'}; give one of {kinds}"
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # its last letter may be cut
+    except UnicodeDecodeError:
+        return False
+    return all(letter.isprintable() or letter in "\t\n\r\f\ufeff" for letter in text)
 
 
 def check_extension(path: Path, codec: str, label: str) -> None:
@@ -104,11 +146,8 @@ def npy_pixels(file: BinaryIO, max_pixels: int, label: str) -> np.ndarray:
     shape, fortran, dtype = npy_header(file, lambda said: PictureError(f"{label}: {said}"))
     if len(shape) not in (2, 3):
         raise PictureError(f"{label}: an array of shape {shape}; a picture is (H, W) or (H, W, C)")
-    wanted = {"b1": "u1", "u1": "u1", "u2": "u2", "f4": "f4", "f8": "f4"}.get(dtype.str[1:])
-    if wanted is None:
-        raise PictureError(
-            f"{label}: an array of {shown(dtype)}; use uint8, uint16, float32, float64 or bool"
-        )
+    if pixel_type(dtype) is None:
+        raise PictureError(f"{label}: an array of {shown(dtype)}; use {PIXELS}")
     check_size(shape[1], shape[0], max_pixels, label, math.prod(shape[2:]))
     count = math.prod(shape)
     start = file.tell()
@@ -117,8 +156,6 @@ def npy_pixels(file: BinaryIO, max_pixels: int, label: str) -> np.ndarray:
         raise PictureError(f"{label}: {there} bytes of data for a shape of {shape}; get a sound copy")
     file.seek(start)
     flat = np.frombuffer(file.read(count * dtype.itemsize), dtype, count)
-    array = flat.reshape(shape, order="F" if fortran else "C")
-    pixels = array.astype(wanted, order="C")  # float64 beyond float32 becomes infinite
-    if dtype.kind == "b":
-        pixels *= 255
+    pixels = as_pixels(flat.reshape(shape, order="F" if fortran else "C"))
+    assert pixels is not None
     return pixels[..., 0] if pixels.shape[2:] == (1,) else pixels

@@ -4,6 +4,7 @@
 giant numbers) and finds the place of a value, so that an error can point at it.
 """
 
+import difflib
 import json
 import re
 import stat
@@ -11,15 +12,41 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from convfilter.errors import FilterError
+from convfilter.errors import FilterError, refuse_address
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 32  # the deepest legal file has 9 levels: a pipeline with a five-bracket kernel inline
+LAST_COMMA = "a comma after the last value; remove it"
 MAX_DIGITS = 400  # characters in one number; float64 needs at most 25
 
 Path_ = tuple[str | int, ...]
 # Possessive, and an unclosed string is one token to the end: in one pass, whatever the text.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[{}\[\],:]|[^\s{}\[\],:"]+')
+
+
+def _nearest(path: Path) -> str:
+    """What to do about a file that isn't there: the JSON file in its folder that may be meant."""
+    try:
+        there = [each.stem for each in path.parent.glob("*.json")]
+    except (OSError, ValueError):
+        there = []
+    near = difflib.get_close_matches(path.name.removesuffix(".json"), there, 1)
+    return f"did you mean {path.with_name(near[0] + '.json')}?" if near else "check the name"
+
+
+def _not_json(text: str, error: json.JSONDecodeError) -> tuple[int, str]:
+    """Where a text stops being JSON, and what is wrong; the mend too where it is one of the usual slips."""
+    here, before = text[error.pos : error.pos + 1], text[: error.pos].rstrip()
+    said = f"{error.msg[0].lower()}{error.msg[1:]}"
+    if here == "'":
+        said = "text stands in single quotes; use double ones"
+    elif "trailing comma" in said:  # Python 3.13
+        said = LAST_COMMA
+    elif here in ("}", "]") and before.endswith(","):
+        return len(before) - 1, f"not JSON: {LAST_COMMA}"
+    elif said == "extra data":
+        said = 'something follows the end; a kernel is {"weights": [[1, 2], [3, 4]]}, a list a row'
+    return error.pos, f"not JSON: {said}"
 
 
 class Document:
@@ -41,11 +68,18 @@ class Document:
                 raise FilterError(f"{path}: a pipe, which may never end; give the path of a JSON file")
             with path.open("rb") as file:
                 raw = file.read(MAX_BYTES + 1)
+        except FileNotFoundError as error:
+            refuse_address(path, FilterError)
+            raise FilterError(f"{path}: no such file; {_nearest(path)}") from error
         except (OSError, ValueError) as error:  # ValueError: a path with a null character, or not Unicode
             reason = getattr(error, "strerror", None) or error
             raise FilterError(f"{path}: {reason}; give the path of a JSON file") from error
         if len(raw) > MAX_BYTES:
             raise FilterError(f"{path}: larger than {MAX_BYTES // 2**20} MiB; a kernel file is a few kB")
+        if b"\0" in raw[:1024] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):  # those begin UTF-16
+            raise FilterError(
+                f"{path}: no text but binary data; a filter is a kernel's name, a JSON file or a formula"
+            )
         try:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -73,7 +107,7 @@ class Document:
         try:
             data = json.loads(self.text)
         except json.JSONDecodeError as error:
-            self._fail_at(error.pos, f"not JSON: {error.msg[0].lower()}{error.msg[1:]}")
+            self._fail_at(*_not_json(self.text, error))
         except ValueError as error:
             raise FilterError(f"{self.name}: not JSON: {error}") from error
         self._check_keys()

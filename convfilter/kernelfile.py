@@ -71,7 +71,7 @@ class KernelFile(BaseModel):
     activation: Activation = Field("linear", description="Keras activation, or abs")
     combine: Combine = Field("none", description="how the filters of a bank become one picture")
     data_format: DataFormat = Field("channels_last", description="Keras data format the network is built in")
-    range: Range = Field("clip", description="how results become pixels unless --range says otherwise")
+    range: Range = Field("clip", description="how results become pixels unless another range is asked for")
     values: Values = Field("stored", description="what the weights expect: pixels as stored, or 0 to 1")
     color: Color = Field(
         "gray",

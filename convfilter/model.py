@@ -1,15 +1,17 @@
 """Pipeline → keras.Sequential: the only module that imports Keras."""
 
 import tempfile
-from typing import Any
+from numbers import Real
+from typing import Any, Unpack
 
 import numpy as np
 
-from convfilter.errors import BackendError
+from convfilter.errors import BackendError, FilterError
 from convfilter.filters import make_pipeline
 from convfilter.machine import address_space, schedulable_cores
 from convfilter.pipeline import Activation, Combine, Conv, CoverPad, Layer, Pad, Pipeline, Pool
 from convfilter.runtime import choose_backend, configured_backend, hush_matplotlib, quiet
+from convfilter.settings import Filters, FilterSettings
 from convfilter.signals import held
 from convfilter.stages import ACROSS_CHANNELS
 
@@ -185,18 +187,21 @@ class CombineFilters(layers.Layer):
         return {**super().get_config(), "how": self.how, "data_format": self.data_format}
 
 
-def build(filters: Any, full_scale: float = 1.0, **settings: Any) -> keras.Sequential:
+def build(filters: Filters, full_scale: float = 1.0, **settings: Unpack[FilterSettings]) -> keras.Sequential:
     """A Pipeline, or what make_pipeline makes one of, as a Keras model with fixed weights.
 
     Takes and gives float32 (batch, height, width, channels), or (batch, channels, height, width) for
     "channels_first"; any height and width. `full_scale` is what biases are fractions of: 255 or 65535
-    for pixels as stored in 8 or 16 bits, 1 for floats.
+    for pixels as stored in 8 or 16 bits, 1 for floats. settings: see settings.FilterSettings.
 
     On the TensorFlow backend a channels_first model transposes at its two ends, since TensorFlow's
     kernels for the CPU want the channels last.
 
+    Raises FilterError as make_pipeline does, and for a full scale that is no positive number.
     """
     pipeline = make_pipeline(filters, **settings)
+    if not isinstance(full_scale, Real) or isinstance(full_scale, bool) or not 0 < full_scale < np.inf:
+        raise FilterError(f"full scale can't be {full_scale!r}; use 255, 65535 or 1")
     first = pipeline.data_format == "channels_first"
     inside = pipeline.data_format if _runs_channels_first(pipeline) else "channels_last"
     shape = (pipeline.in_channels, None, None) if first else (None, None, pipeline.in_channels)

@@ -102,6 +102,29 @@ def full_scale(dtype: np.dtype) -> float:
     return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
 
 
+PIXELS = "uint8, uint16, float32, float64 or bool"  # the numbers that as_pixels takes
+_PIXEL_TYPES = {"b1": "u1", "u1": "u1", "u2": "u2", "f4": "f4", "f8": "f4"}  # as read → as computed
+
+
+def pixel_type(dtype: np.dtype) -> np.dtype | None:
+    """What pixels of `dtype`, in any byte order, are held as: uint8, uint16 or float32; None for others."""
+    held = _PIXEL_TYPES.get(dtype.str[1:])
+    return None if held is None else np.dtype(held)
+
+
+def as_pixels(array: np.ndarray) -> np.ndarray | None:
+    """The array as uint8, uint16 or float32; None where that is not for its numbers.
+
+    float64 is rounded to float32, and infinite beyond its range; bool becomes 0 and 255.
+    """
+    held = pixel_type(array.dtype)
+    if held is None:
+        return None
+    with np.errstate(over="ignore"):
+        pixels = array.astype(held, order="C", copy=False)
+    return pixels * np.uint8(255) if array.dtype.kind == "b" else pixels
+
+
 def to_gray(pixels: np.ndarray) -> np.ndarray:
     """Rec. 601 luma (H, W) of (H, W, 3), same dtype, rounded once: in 8 bits with Pillow's and libjpeg's
     weights in 65536ths, so that an array and a file give the same gray."""
@@ -181,7 +204,7 @@ def format_of(path: Path | str) -> Format:
     """The format that the extension of `path` names; FilterError for an unknown one."""
     found = extension_format(path)
     if found is None:
-        known = " ".join(extension for each in FORMATS.values() for extension in each.extensions)
+        known = " ".join(end for each in FORMATS.values() if each.writable for end in each.extensions)
         raise FilterError(f"{shown(path)}: unknown picture extension; use one of {known}")
     return found
 
@@ -215,7 +238,7 @@ def check_size(width: int, height: int, max_pixels: int, name: str, channels: in
     if width * height > max_pixels:
         raise PictureError(
             f"{name}: {width} x {height} is {width * height} pixels, more than the limit of {max_pixels}; "
-            f"raise it with --max-pixels if you trust the file"
+            f"allow it with max_pixels={width * height} if you trust the file"
         )
     if width * height * channels > CHANNELS_FREE * max_pixels:
         raise PictureError(

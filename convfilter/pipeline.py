@@ -152,10 +152,8 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line may say about every convolution of a chain, and the pool after it.
-
-    None leaves it to each kernel: `border` is then what suits the kernel that is padded.
-    """
+    """What may be said about every convolution of a chain, and the pool after it; each field is described
+    in settings.FilterSettings. None leaves it to each kernel."""
 
     pad: str | Pair = "same"
     border: str | None = None

@@ -5,8 +5,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from convfilter.errors import FilterError, PictureError
-from convfilter.picture import Format, extension_format, format_named, format_of
+from convfilter.errors import FilterError, PictureError, refuse_address
+from convfilter.image_source import HEAD, opened, sniffed
+from convfilter.picture import (
+    DEFAULT_MAX_PIXELS,
+    Format,
+    extension_format,
+    format_named,
+    format_of,
+    shown,
+)
 
 STREAM = "-"
 
@@ -15,7 +23,9 @@ def check_colour(jobs: Sequence["Job"], colour: bool) -> None:
     """FilterError where colour would go into a format that holds none."""
     for job in jobs:
         if colour and not job.format.colour:
-            raise FilterError(f"{job.target}: {job.format.name} holds gray only; use --color gray, or ppm")
+            raise FilterError(
+                f'{job.target}: {job.format.name} holds gray only; use color="gray", or write ppm'
+            )
 
 
 @dataclass(frozen=True)
@@ -33,7 +43,7 @@ class Job:
         if self.target == STREAM:
             raise FilterError(
                 f"{pages} filters give {pages} pictures, stdout takes one; "
-                "use --combine, or --format tiff or npy"
+                'use combine="magnitude", or format="tiff" or format="npy"'
             )
         path = Path(self.target)
         digits = max(2, len(str(pages)))
@@ -45,11 +55,15 @@ def plan(
 ) -> list[Job]:
     """The jobs for the inputs, sorted as given; folders give their pictures, subfolders kept.
 
-    Raises FilterError for a missing extension, a folder without `recursive`, two results of one name,
-    or a result that would overwrite another's input. PictureError for an input folder that can't be read.
+    Raises FilterError for an output whose extension says no format, a folder without `recursive`, two
+    results of one name, or a result that would overwrite another's input. PictureError for an input folder
+    that can't be read, or an input that neither its name nor its first bytes show to be a picture.
     """
     if "" in (*inputs, output):
         raise FilterError("an empty file name among INPUT and OUTPUT; is a variable unset?")
+    for name in inputs:
+        refuse_address(name, FilterError)
+    refuse_address(output, FilterError, "write a file, and upload that")
     if not os.path.isabs(output):
         _check_here()
     chosen = format_named(format_name) if format_name else None
@@ -59,8 +73,8 @@ def plan(
     if output == STREAM and (len(inputs) > 1 or os.path.isdir(inputs[0])):
         raise FilterError("stdout takes one picture; give a folder as OUTPUT")
     if not into_folder:
-        form = chosen or (format_named("png") if output == STREAM else format_of(output))
-        jobs = [Job(inputs[0], output, _writable(form))]
+        form = chosen or (format_named("png") if output == STREAM else _format_by(output))
+        jobs = [Job(inputs[0], output, _writable(form, output))]
     else:
         if os.path.exists(output) and not os.path.isdir(output):
             raise FilterError(f"{output}: several pictures need a folder as OUTPUT, this is a file")
@@ -78,6 +92,15 @@ def plan(
     return jobs
 
 
+def _format_by(output: str) -> Format:
+    """The format that the output's extension names."""
+    if not Path(output).suffix:
+        raise FilterError(
+            f"{output}: no extension, which says the format; write {output}.png, or {output}/ for a folder"
+        )
+    return format_of(output)
+
+
 def _check_here() -> None:
     """PictureError where the folder that relative names start from has been removed."""
     try:
@@ -86,9 +109,11 @@ def _check_here() -> None:
         raise PictureError("the current folder is gone; change to another") from error
 
 
-def _writable(form: Format) -> Format:
+def _writable(form: Format, target: str) -> Format:
     if not form.writable:
-        raise FilterError(f"{form.name} is only read; write png, tiff, jpeg, webp, bmp, pgm, ppm or npy")
+        raise FilterError(
+            f"{target}: {form.name} is only read; write png, tiff, jpeg, webp, bmp, pgm, ppm or npy"
+        )
     return form
 
 
@@ -100,7 +125,7 @@ def _sources(inputs: Sequence[str], output: Path, recursive: bool) -> Iterator[t
             yield given, Path(path.name if given != STREAM else "stdin.png")
             continue
         if not recursive:
-            raise FilterError(f"{given} is a folder; add --recursive")
+            raise FilterError(f"{given} is a folder; add recursive=True")
         for picture in _walk(path, output):
             yield str(picture), picture.relative_to(path)
 
@@ -120,15 +145,21 @@ def _walk(folder: Path, output: Path) -> Iterator[Path]:
 def _job_into(source: str, relative: Path, output: Path, chosen: Format | None) -> Job:
     if chosen is None:
         own = extension_format(relative)
+        if own is None:
+            _check_content(source)
         if own is None or not own.writable:
-            raise FilterError(f"{source}: can't tell what to write; use --format png, or another")
+            why = f"{own.name} is only read" if own else "its name doesn't say what to write"
+            raise FilterError(f'{source}: {why}; use format="png", or another')
         return Job(source, str(output / relative), own)
     keeps = relative.suffix.lower() in chosen.extensions
-    return Job(
-        source,
-        str(output / (relative if keeps else relative.with_suffix(chosen.extensions[0]))),
-        _writable(chosen),
-    )
+    target = str(output / (relative if keeps else relative.with_suffix(chosen.extensions[0])))
+    return Job(source, target, _writable(chosen, target))
+
+
+def _check_content(source: str) -> None:
+    """PictureError unless the file's first bytes are a picture's."""
+    with opened(Path(source), shown(source), DEFAULT_MAX_PIXELS) as file:
+        sniffed(file.read(HEAD), shown(source))
 
 
 def _place(path: str) -> str:
@@ -144,10 +175,12 @@ def _check_collisions(jobs: Sequence[Job], pages: int) -> None:
             if target == STREAM:
                 continue
             place = _place(target)
+            if place in owners and _place(owners[place]) == _place(job.source):
+                raise FilterError(f"{job.source} is given twice; give it once")
             if place in owners:
                 raise FilterError(
                     f"{owners[place]} and {job.source} would both become {target}; "
-                    "give them one by one, or another --format"
+                    "give them one by one, each with an OUTPUT of its own, or rename one"
                 )
             owners[place] = job.source
             other = sources.get(place, job.source)

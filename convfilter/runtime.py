@@ -42,17 +42,21 @@ def configured_backend() -> str:
     """What Keras would take: KERAS_BACKEND, else the backend in its keras.json, else tensorflow."""
     if os.environ.get("KERAS_BACKEND"):
         return os.environ["KERAS_BACKEND"]
-    home = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"))  # "~" where none is known
     try:
-        found = json.loads((home / "keras.json").read_text(encoding="utf-8")).get("backend")
+        found = json.loads((keras_home() / "keras.json").read_text(encoding="utf-8")).get("backend")
     except (OSError, ValueError, AttributeError):
         return "tensorflow"
     return str(found or "tensorflow")
 
 
+def keras_home() -> Path:
+    """The folder of Keras' settings and of what it has downloaded."""
+    return Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"))  # "~" where none is known
+
+
 def check_device(device: str) -> None:
     """Raise BackendError unless `device` is auto, cpu, gpu or gpu:N; says nothing of whether it is here."""
-    kind, colon, number = device.partition(":")
+    kind, colon, number = device.partition(":") if isinstance(device, str) else ("", "", "")
     if kind not in ("auto", "cpu", "gpu") or (colon and not (kind == "gpu" and number.isdecimal())):
         raise BackendError(f'no device "{device}"; use auto, cpu, gpu, or gpu:0 and up')
 

@@ -48,7 +48,7 @@ def range_map(
     found = bounds(pipeline, full)
     if found is None:
         raise FilterError(
-            f"--range {how}: no bounds are known for the activations of {pipeline.name}; use --range rescale"
+            f'range="{how}": no bounds are known for the activations of {pipeline.name}; use range="rescale"'
         )
     if how == "signed":
         return RangeMap(times=white / (2 * found.largest or 1), plus=white / 2)

@@ -1,6 +1,8 @@
 """The words an option or a file may use, each list in one place."""
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
+
+from convfilter.errors import ConvfilterError, FilterError
 
 Activation = Literal[
     "abs", "celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish",
@@ -30,3 +32,17 @@ PLANS: tuple[str, ...] = get_args(Plan)
 POOL_MODES: tuple[str, ...] = get_args(PoolMode)
 RANGES: tuple[str, ...] = get_args(Range)
 VALUES: tuple[str, ...] = get_args(Values)
+
+
+def check_word(
+    name: str, value: Any, words: tuple[str, ...], error: type[ConvfilterError] = FilterError
+) -> None:
+    """Raise `error` unless `value` is one of the words that `name` may be."""
+    if isinstance(value, str) and value in words:
+        return
+    import difflib  # only for a mistake
+    import reprlib
+
+    near = difflib.get_close_matches(str(value)[:100], words, 1)
+    hint = f'did you mean "{near[0]}"?' if near else f"use {', '.join(words)}"
+    raise error(f"{name} can't be {reprlib.repr(value)}; {hint}")

@@ -1,5 +1,7 @@
 """Arrays and pictures through a filter: shapes, dtypes, colour, alpha and linear light, judged by SciPy."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from skimage.measure import block_reduce
 
 import convfilter
 from convfilter.engines import choose_engine
-from convfilter.errors import FilterError
+from convfilter.errors import ConvfilterError, FilterError
 from convfilter.filtering import Look, apply, filter_picture
 from convfilter.picture import Metadata, Picture
 
@@ -56,7 +58,7 @@ def test_dtype_and_shape_are_kept(dtype, shape):
     """What comes in goes out: uint8, uint16, float32 (float64 becomes float32), any number of channels."""
     scale = {np.uint8: 255, np.uint16: 65535}.get(dtype, 1)
     array = (RNG.random(shape) * scale).astype(dtype)
-    found = apply("identity", array)
+    found = apply("identity", array, color="each", channels=shape[2] if len(shape) == 3 else None)
     assert found.shape == shape
     assert found.dtype == (np.float32 if dtype == np.float64 else dtype)
     assert np.array_equal(found, array.astype(found.dtype))
@@ -67,6 +69,75 @@ def test_one_channel_is_gray():
     """(H, W, 1) is taken as (H, W), for every way of colour."""
     for color in ("gray", "each", "luma"):
         assert np.array_equal(apply("sobel", GRAY[..., None], color=color), apply("sobel", GRAY))
+
+
+def test_colour_becomes_gray_unless_asked_for():
+    """As `convfilter apply` does, whose default is gray too."""
+    found = apply("laplacian", COLOR, range="raw")
+    assert np.array_equal(found, apply("laplacian", COLOR, color="gray", range="raw"))
+    assert found.shape == COLOR.shape[:2]
+
+
+def test_truth_is_black_and_white():
+    """bool is taken as uint8 of 0 and 255, as from an .npy file."""
+    mask = GRAY > 100
+    assert np.array_equal(apply("smooth", mask), apply("smooth", np.uint8(255) * mask))
+
+
+# Which axis is what
+
+
+@pytest.mark.parametrize("shape", [(4, 41, 53), (4, 41, 53, 1), (4, 41, 53, 3), (1, 41, 53), (4, 8, 3)])
+def test_a_batch_is_its_pictures_one_by_one(shape):
+    """batch=True: the first axis counts pictures; even where the last might be three colours."""
+    batch = RNG.integers(0, 256, shape, np.uint8)
+    for settings in ({}, {"color": "each"}, {"range": "rescale"}, {"combine": "none", "strides": 2}):
+        found = apply("sobel", batch, batch=True, **settings)
+        assert np.array_equal(found, np.stack([apply("sobel", one, **settings) for one in batch]))
+
+
+def test_a_batch_says_its_channels():
+    """(N, H, W, C) of other channels, by the word or by the filter that takes them."""
+    batch = RNG.integers(0, 256, (2, 9, 8, 5), np.uint8)
+    found = apply("laplacian", batch, batch=True, channels=5, color="each", range="raw")
+    assert np.array_equal(found[1], correlate(batch[1], LAPLACE))
+    weights = np.ones((1, 1, 5, 1))
+    summed = apply(convfilter.make_kernel(weights, layout="kh,kw,in,out"), batch, batch=True, range="raw")
+    assert np.array_equal(summed, batch.sum(-1))
+
+
+@pytest.mark.parametrize(
+    ("shape", "words", "says"),
+    [
+        ((4, 64, 64), {}, "write batch=True if the first axis counts gray pictures, or write channels=64 if"),
+        ((4, 64, 64), {"color": "each"}, "write batch=True if the first"),
+        ((3, 64, 64), {}, "or use numpy.moveaxis(array, 0, -1) if the first one does"),
+        ((64, 64, 4), {}, "write channels=4 if the last one holds channels, or give array[..., :3] if"),
+        (
+            (2, 3, 64, 64),
+            {"batch": True},
+            "write channels=64 if the last one holds channels, or use numpy.move",
+        ),
+        ((2, 64, 64, 7), {"batch": True}, ": write channels=7 if the last one holds channels"),
+        ((4, 64, 64, 1), {}, "for several pictures, (N, H, W) or (N, H, W, C), write batch=True"),
+        ((64, 64), {"batch": True}, "leave batch=True out for a single picture"),
+        ((64, 64, 3), {"channels": 4}, "holds 3 channels, not 4; move the axis"),
+        ((64, 64), {"channels": 3}, "has no axis of channels; leave channels=3 out"),
+        ((64, 64, 4), {"channels": 4}, 'a picture of 4 channels has no gray; use color="each"'),
+        ((5,), {}, "a picture is (H, W) or (H, W, C)"),
+        ((0, 64), {}, "has no pixels"),
+        ((0, 64, 64), {"batch": True}, "has no pixels"),
+        ((64, 64), {"batch": "yes"}, "batch can't be 'yes'; use True or False"),
+        ((64, 64), {"channels": "3"}, "channels can't be '3'; use the length of the last axis"),
+        ((64, 64), {"linear": "yes"}, "linear can't be 'yes'; use True or False"),
+    ],
+    ids=str,
+)
+def test_a_shape_that_may_mean_two_things(shape, words, says):
+    """It is refused, and what to write instead is said."""
+    with pytest.raises(FilterError) as caught:
+        apply("sobel", np.zeros(shape, np.uint8), **words)
+    assert says in str(caught.value)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
@@ -122,7 +193,7 @@ def test_banks_have_a_last_axis():
     channels."""
     found = apply(BANK, GRAY, range="raw")
     assert np.array_equal(found, np.stack([correlate(GRAY, LAPLACE), correlate(GRAY, MATRIX)], axis=-1))
-    colors = apply(BANK, COLOR, range="raw")
+    colors = apply(BANK, COLOR, color="each", range="raw")
     assert colors.shape == (41, 53, 3, 2)
     assert np.array_equal(colors[..., 1], correlate(COLOR, MATRIX))
     pixels = apply(BANK, GRAY, range="clip")
@@ -155,10 +226,7 @@ def test_dpi_hold_for_larger_pixels():
 @pytest.mark.parametrize(
     "array",
     [
-        np.zeros(5, np.uint8),
-        np.zeros((2, 3, 4, 5), np.uint8),
         np.zeros((9, 9), np.int32),
-        np.zeros((9, 9), bool),
         np.zeros((9, 9), np.complex64),
         np.zeros((9, 9), np.float16),
         np.full((9, 9), "a"),
@@ -166,10 +234,18 @@ def test_dpi_hold_for_larger_pixels():
         None,
     ],
 )
-def test_wrong_arrays(array):
-    """Any other shape or dtype is a FilterError that says which are right."""
-    with pytest.raises(FilterError, match=r"give \(H, W\) or \(H, W, C\) of uint8, uint16 or float32"):
+def test_wrong_numbers(array):
+    """Any other dtype is a FilterError that says which are right."""
+    with pytest.raises(FilterError, match=r"array.astype to one of uint8, uint16, float32, float64 or bool"):
         apply("sobel", array)
+
+
+def test_what_is_no_array():
+    """A file's name, or lists that are no rectangle."""
+    with pytest.raises(FilterError, match="'photo.jpg' is no array; read the picture first"):
+        apply("sobel", "photo.jpg")
+    with pytest.raises(FilterError, match="not an array of numbers"):
+        apply("sobel", [[1, 2], [3]])
 
 
 @pytest.mark.parametrize("array", [GRAY, COLOR[..., :2], np.dstack([COLOR, GRAY])])
@@ -184,17 +260,28 @@ def test_wrong_channels(array):
 def test_wrong_color_for_the_picture():
     """Luma wants three colours, and a filter of three channels wants no luma."""
     with pytest.raises(FilterError, match="4 channels has no luma"):
-        apply("sobel", np.dstack([COLOR, GRAY]), color="luma")
+        apply("sobel", np.dstack([COLOR, GRAY]), color="luma", channels=4)
     with pytest.raises(FilterError, match="takes 3 channels, luma is one"):
         apply(convfilter.make_kernel(np.ones((3, 3, 3, 1))), COLOR, color="luma")
     with pytest.raises(FilterError, match="raw"):
         apply("sobel", COLOR, color="luma", range="raw")
 
 
-@pytest.mark.parametrize("chosen", [{"color": "grey"}, {"color": ""}, {"range": "auto"}, {"range": ""}])
-def test_unknown_words(chosen):
-    """A misspelt color or range is an error that lists the right ones, never a silent default."""
-    with pytest.raises(FilterError, match="choose one of"):
+@pytest.mark.parametrize(
+    ("chosen", "says"),
+    [
+        ({"color": "grey"}, "color can't be 'grey'; did you mean \"gray\"?"),
+        ({"color": 3}, "color can't be 3; use gray, each, luma"),
+        ({"range": "auto"}, "range can't be 'auto'; use clip, abs"),
+        ({"range": ""}, "range can't be ''; use clip, abs"),
+        ({"engine": "compile"}, "engine can't be 'compile'; did you mean \"compiled\"?"),
+        ({"plan": "fast"}, "plan can't be 'fast'; use auto, direct"),
+        ({"device": None}, 'no device "None"; use auto, cpu, gpu'),
+    ],
+)
+def test_unknown_words(chosen, says):
+    """A misspelt word is an error that names the right ones, never a silent default."""
+    with pytest.raises(ConvfilterError, match=re.escape(says)):
         apply("sobel", GRAY, **chosen)
 
 
@@ -204,7 +291,7 @@ def test_too_small_a_picture():
         apply("box-9", GRAY.T[:5], pad="valid")
     with pytest.raises(FilterError, match=r"the pool \(8×2\) is larger than what it gets \(7×53\)"):
         apply("sobel", GRAY[:7], pool=(8, 2))
-    with pytest.raises(FilterError, match="is larger than what it gets"):
+    with pytest.raises(FilterError, match="has no pixels; nothing to filter"):
         apply("sobel", np.zeros((0, 5), np.uint8))
 
 
@@ -215,7 +302,7 @@ def test_each_channel_by_itself():
     """color="each" filters every channel as if it were a gray picture."""
     found = apply("sobel-x", COLOR, color="each")
     assert np.array_equal(found, np.stack([apply("sobel-x", COLOR[..., c]) for c in range(3)], axis=-1))
-    assert np.array_equal(apply("laplacian", COLOR, range="raw"), correlate(COLOR, LAPLACE))
+    assert np.array_equal(apply("laplacian", COLOR, color="each", range="raw"), correlate(COLOR, LAPLACE))
 
 
 @pytest.mark.parametrize("array", [COLOR, DEEP])

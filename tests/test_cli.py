@@ -302,7 +302,7 @@ def test_bad_kernels_exit_2_with_one_line(convfilter, photo, content, said):
         (["apply", "sobel", "photo.png", "o.jpg", "--range", "raw"], "write tiff or npy"),
         (["apply", "sobel", "photo.png", "o.png", "--quality", "0"], "not in the range"),
         (["apply", "gaussian:sigma=2,sgima=3", "photo.png", "o.png"], "sgima"),
-        (["apply", "sobel", "photo.png"], "INPUT and an OUTPUT"),
+        (["apply", "sobel", "photo.png"], "no OUTPUT; give a file's name, or a folder's, after photo.png"),
         (["apply", "laws", "photo.png", "-"], "stdout takes one"),
         (["aply", "sobel", "photo.png", "o.png"], "did you mean apply"),
         (

@@ -18,8 +18,10 @@ from convfilter import cache, catalogue
 from convfilter.engines import choose_engine, compiled, fingerprint
 from convfilter.errors import BackendError
 from convfilter.filters import make_pipeline
+from convfilter.geometry import settle
 from convfilter.kernel import make_kernel
 from convfilter.raster import of_array, to_array
+from convfilter.stage_words import in_words
 
 PICTURE = np.random.default_rng(3).integers(0, 256, (1, 40, 53), np.uint8)
 
@@ -160,6 +162,40 @@ def test_damage_is_noticed_and_mended(own_cache, monkeypatch, harm):
     assert [cache.described(path) == "damaged" for path in cache.entries()] == [False] * len(cache.entries())
 
 
+def test_the_list_says_when_an_entry_was_last_used(own_cache, monkeypatch):
+    """Using a kept entry is noted, in its file's time; a folder that is only read is no trouble."""
+    filtered("sobel")
+    (path,) = (path for path in cache.entries() if path.parent.name == cache.COMPILED)
+    os.utime(path, (1e9, 1e9))
+    forget()
+    filtered("sobel")
+    assert path.stat().st_mtime > 1.7e9
+    forget()
+    monkeypatch.setattr(os, "utime", lambda *args: (_ for _ in ()).throw(PermissionError(13, "no")))
+    filtered("sobel")
+    assert cache.described(path) == "2 filters of 3×3, magnitude"
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "words"),
+    [
+        (
+            make_pipeline("sobel", strides=2, activation="relu"),
+            ["2 filters of 3×3, strides 2×2, relu, magnitude"],
+        ),
+        (make_pipeline("gaussian:sigma=2"), ["1 filter of 13×13"]),
+        (make_pipeline("sobel-x", dilation=(1, 2)), ["1 filter of 3×5"]),
+        (make_pipeline("gabor-bank"), ["8 filters of 37×37"]),
+        (make_pipeline("box-3", pool=2, pool_mode="average"), ["1 filter of 3×3", "average pool of 2×2"]),
+        (make_pipeline(make_kernel(np.ones((3, 1, 3, 4)))), ["4 filters of 3×1 on 3 channels"]),
+    ],
+)
+def test_stages_in_words(pipeline, words):
+    """As a filter's author would count, however the planner rewrote it."""
+    stages = compiled.stages_of(settle(pipeline, (90, 90)), 255.0, "auto")
+    assert [in_words(stage) for stage in stages] == words
+
+
 def test_another_version_is_another_entry(own_cache, monkeypatch):
     """After an update of Keras, TensorFlow, LiteRT or convfilter nothing old is used."""
     filtered("sobel")
@@ -270,7 +306,7 @@ def test_a_wrong_result_is_not_kept(own_cache, monkeypatch):
         "_with_numbers",
         lambda entry, numbers: true(entry, [type(n)(n.values * np.float32(1.01)) for n in numbers]),
     )
-    with pytest.raises(compiled.NotCompiled, match="gives other results than Keras; use --engine keras"):
+    with pytest.raises(compiled.NotCompiled, match='gives other results than Keras; use engine="keras"'):
         filtered("sobel")
     assert [path for path in cache.entries() if path.parent.name == cache.COMPILED] == []
     made = count_exports(monkeypatch)
@@ -304,7 +340,7 @@ def test_what_can_not_be_compiled_goes_to_keras(own_cache, monkeypatch):
 
     monkeypatch.setattr("convfilter.stage_model.export_litert", fail)
     with pytest.raises(
-        compiled.NotCompiled, match=r"LiteRT can't run this filter \(no such op\); use --engine"
+        compiled.NotCompiled, match=r"LiteRT can't run this filter \(no such op\); use engine="
     ):
         filtered("sobel")
     assert np.array_equal(package.apply("laplacian", PICTURE[0], range="raw"), correlated("laplacian"))
@@ -329,7 +365,12 @@ def test_infinity_on_the_way_stays_where_it_is():
     assert np.array_equal(np.isfinite(found), ~ndimage.maximum_filter(picture[0] > 0, 13))
 
 
-@pytest.mark.parametrize("content", ["[", "{}", '["a"]', "[-1]", "[99999999]", "7", "[" * 5000])
+PLACES = ["{}", '["a"]', "[-1]", "[99999999]", "7", '"x"']
+
+
+@pytest.mark.parametrize(
+    "content", ["[", "[]", "7", "[" * 5000, *(f'{{"places": {each}}}' for each in PLACES)]
+)
 def test_entries_whose_places_are_none(own_cache, content):
     """A well-formed file that no convfilter wrote is made anew."""
     wanted = filtered("sobel")
@@ -340,7 +381,7 @@ def test_entries_whose_places_are_none(own_cache, content):
     forget()
     assert np.array_equal(filtered("sobel"), wanted)
     made = json.loads(path.read_bytes().split(b"\n", 4)[3])
-    assert len(made) == len(json.loads(places))
+    assert len(made["places"]) == len(json.loads(places)["places"])
 
 
 def test_clear_deletes_nothing_but_its_own(own_cache, tmp_path, convfilter):
@@ -440,8 +481,8 @@ def test_auto_is_compiled_unless_something_else_is_asked_for(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"name": "fast"}, 'no engine "fast"; choose one of auto, keras, compiled'),
-        ({"name": "compiled", "device": "gpu"}, "runs on the CPU only; use --engine keras for gpu"),
+        ({"name": "fast"}, "engine can't be 'fast'; use auto, keras, compiled"),
+        ({"name": "compiled", "device": "gpu"}, 'runs on the CPU only; use engine="keras" for gpu'),
     ],
 )
 def test_engines_that_are_not_here(arguments, said):
@@ -458,8 +499,11 @@ def test_cache_list_clear_and_warm(own_cache, convfilter, tmp_path, monkeypatch)
     monkeypatch.setattr("convfilter.catalogue.files", lambda: found)
     assert "2 filters compiled" in convfilter("cache", "warm").out
     listed = json.loads(convfilter("cache", "list", "--json").out)
-    assert {row["kind"] for row in listed} == {"compiled"}
-    assert any("Convolve" in row["what"] for row in listed)
+    assert {row["kind"] for row in listed} - {"kernels"} == {"compiled"}
+    assert sorted(row["what"] for row in listed if row["kind"] == "compiled") == [
+        "1 filter of 3×3",
+        "2 filters of 3×3, magnitude",
+    ]
     assert f"{len(listed)} files" in convfilter("cache", "list").out
     assert f"{len(listed)} files deleted" in convfilter("cache", "clear").out
     assert convfilter("cache", "list", "--json").out.strip() == "[]"

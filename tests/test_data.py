@@ -676,7 +676,8 @@ def test_offline(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, **away}, capture_output=True, text=True, timeout=120
     )
-    assert done.stdout.startswith("DataError mnist: Keras can't get it"), done.stderr
-    assert "give them with --data PATH" in done.stdout
+    assert done.stdout.startswith("DataError mnist: can't be downloaded (Connection refused);"), done.stderr
+    assert "/tf-keras-datasets/mnist.npz where" in done.stdout
+    assert f'put it into {tmp_path / "datasets"}, or give it with data="mnist.npz"' in done.stdout
     assert done.stdout.count("\n") == 1
     assert not list(tmp_path.rglob("*.npz"))

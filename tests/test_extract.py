@@ -12,7 +12,7 @@ import pytest
 from scipy.signal import correlate
 
 import convfilter
-from convfilter.errors import DataError, FilterError
+from convfilter.errors import DataError, FilterError, PictureError
 from convfilter.filters import load
 from convfilter.model import absolute, keras
 from convfilter.train import extract as ex
@@ -292,7 +292,7 @@ def test_what_no_kernel_file_can_hold():
 def test_a_folder_that_cant_be_made(tmp_path, two):
     """A file in the way is told."""
     (tmp_path / "taken").write_text("")
-    with pytest.raises(DataError, match="can't be made a folder"):
+    with pytest.raises(PictureError, match="taken: can't be made a folder: part of its path is a file"):
         ex.write(tmp_path / "taken", [ex.extract(two, "conv1", "x")])
 
 

@@ -113,10 +113,10 @@ def test_folders_that_are_not_there_hold_nothing(home, monkeypatch):
         ("gausian:sigma=2", "gausian:sigma=2: no such formula; did you mean gaussian?"),
         ("gaussian:sgma=2", 'gaussian:sgma=2: unknown parameter "sgma"; did you mean sigma?'),
         ("qqqqqq", 'no kernel named "qqqqqq"; see `convfilter kernels list`'),
-        ("", 'no kernel named ""; see `convfilter kernels list`'),
+        ("", 'an empty name for a filter; is a variable unset?'),
         ("a\nb", 'no kernel named "a?b"; see'),
-        ("none.json", "none.json: No such file or directory; give the path of a JSON file"),
-        ("./none", "none: No such file or directory; give the path of a JSON file"),
+        ("none.json", "none.json: no such file; check the name"),
+        ("./none", "none: no such file; check the name"),
         (".", 'no kernel named "."'),
         ("./", ".: "),
     ],
@@ -159,17 +159,20 @@ def test_a_pipeline_can_have_a_name(home):
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"strides": (0, 1)}, f"strides can't be (0, 1); use two whole numbers from 1 to {MAX_PAD}"),
-        ({"strides": "2"}, "strides can't be '2'; use two whole numbers"),
-        ({"strides": True}, "strides can't be True; use two whole numbers"),
+        ({"strides": (0, 1)}, f"strides can't be (0, 1); use one whole number or two, from 1 to {MAX_PAD}"),
+        ({"strides": "2"}, "strides can't be '2'; use one whole number or two"),
+        ({"strides": True}, "strides can't be True; use one whole number or two"),
         ({"strid": 2}, "no setting strid; did you mean strides?"),
-        ({"strides": (1, 2, 3)}, "strides can't be (1, 2, 3); use two whole numbers"),
-        ({"dilation": (1, 0)}, "dilation can't be (1, 0); use two whole numbers from 1"),
-        ({"dilation": (1.5, 1)}, "dilation can't be (1.5, 1); use two whole numbers"),
-        ({"pool": (0, 2)}, "pool can't be (0, 2); use two whole numbers from 1"),
-        ({"pool": "2"}, "pool can't be '2'; use two whole numbers"),
-        ({"pad": (-1, 0)}, f"pad can't be (-1, 0); use two whole numbers from 0 to {MAX_PAD}, or same,"),
-        ({"pad": "smae"}, "pad can't be 'smae'; use two whole numbers"),
+        ({"strides": (1, 2, 3)}, "strides can't be (1, 2, 3); use one whole number or two"),
+        ({"dilation": (1, 0)}, "dilation can't be (1, 0); use one whole number or two, from 1"),
+        ({"dilation": (1.5, 1)}, "dilation can't be (1.5, 1); use one whole number or two"),
+        ({"pool": (0, 2)}, "pool can't be (0, 2); use one whole number or two, from 1"),
+        ({"pool": "2"}, "pool can't be '2'; use one whole number or two"),
+        (
+            {"pad": (-1, 0)},
+            f"pad can't be (-1, 0); use one whole number or two, from 0 to {MAX_PAD}, or same,",
+        ),
+        ({"pad": "smae"}, "pad can't be 'smae'; use one whole number or two"),
         ({"pad": (0, MAX_PAD + 1)}, "pad can't be (0, 4097)"),
         ({"border": "mirror"}, "border can't be 'mirror'; "),
         ({"border": "reflct"}, "border can't be 'reflct'; did you mean \"reflect\"?"),
@@ -181,12 +184,38 @@ def test_a_pipeline_can_have_a_name(home):
         ({"bias": float("nan")}, "bias can't be nan; use a fraction of full scale"),
         ({"bias": float("inf")}, "bias can't be inf; use a fraction of full scale"),
         ({"bias": -1e7}, "bias can't be -10000000.0; use a fraction of full scale"),
+        ({"bias": "x"}, "bias can't be 'x'; use a fraction of full scale"),
+        ({"bias": True}, "bias can't be True; use a fraction of full scale"),
+        ({"bias": [0.5]}, "bias can't be [0.5]; use a fraction of full scale"),
+        ({"dilation": None}, "dilation can't be None; use one whole number or two, from 1"),
+        ({"strides": None}, "strides can't be None; use one whole number or two, from 1"),
+        ({"strides": (True, 2)}, "strides can't be (True, 2); use one whole number or two"),
+        ({"pad": None}, "pad can't be None; use one whole number or two, from 0"),
+        ({"pad": np.ones(9)}, "pad can't be array([1., 1."),
+        ({"border": None}, "border can't be None; use zero, edge, "),
+        ({"border": ["edge"]}, "border can't be ['edge']; "),
+        ({"border": np.array(["edge", "zero"])}, "border can't be array("),
+        ({"pool_mode": 2}, "pool_mode can't be 2; use max, average"),
+        ({"activation": abs}, "activation can't be <built-in function abs>; "),
     ],
     ids=str,
 )
 def test_a_wrong_setting_is_told(wrong, says):
     """A setting that no layer can have is an error before anything is filtered."""
     assert error_of(make_pipeline, "sobel-x", **wrong).startswith(says)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, [[1, 0, -1]], np.ones((3, 3)), {"weights": [[1]]}], ids=str)
+def test_what_is_no_filter_is_told(wrong):
+    """Numbers, or nothing, where a FILTER belongs."""
+    assert "make_kernel makes of numbers" in error_of(make_pipeline, wrong)
+    assert "make_kernel makes of numbers" in error_of(make_pipeline, ["sobel", wrong])
+
+
+def test_numbers_of_numpy_are_numbers():
+    """Sizes and biases that come out of an array are as good as Python's own."""
+    settings = {"strides": np.int64(2), "pool": (np.uint8(2), 3), "bias": np.float32(0.5)}
+    assert make_pipeline("sobel-x", **settings) == make_pipeline("sobel-x", strides=2, pool=(2, 3), bias=0.5)
 
 
 @pytest.mark.parametrize("filters", [[], ()])
@@ -371,7 +400,7 @@ MISTAKES = [
     (LAYERS % '{"conv": @"sobl-x"}', 'no kernel named "sobl-x"; did you mean sobel-x'),
     (LAYERS % '{"conv": @"gausian"}', 'no kernel named "gausian"; did you mean gaussian?'),
     (LAYERS % '{"conv": @"gaussian:sigma=x"}', 'gaussian:sigma=x: sigma must be a number, not "x"'),
-    (LAYERS % '{"conv": @"./none.json"}', "none.json: No such file or directory; give the path"),
+    (LAYERS % '{"conv": @"./none.json"}', "none.json: no such file; check the name"),
     (LAYERS % '{"conv": @"a\\u0000.json"}', "a?.json: "),
     (LAYERS % '{"conv": @"\\ud800.json"}', "?.json: "),
     (LAYERS % '{"conv": @"a\\nb"}', 'no kernel named "a?b"'),

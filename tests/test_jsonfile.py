@@ -36,9 +36,11 @@ def error_of(action, *args):
         ("@ \n\t ", "empty file; the smallest kernel is"),
         ('{"weights": [[1, 2]\n@', "not JSON: expecting ',' delimiter"),
         ('{"weights": [[1,\n2 @3]]}', "not JSON: expecting ',' delimiter"),
-        ("{@'weights': [[1]]}", "not JSON: expecting property name enclosed in double quotes"),
+        ("{@'weights': [[1]]}", "not JSON: text stands in single quotes; use double ones"),
+        ('{"weights": [[1, 2@,\n]]}', "not JSON: a comma after the last value; remove it"),
+        ('{"weights": [[1, 2]]@, }', "not JSON: a comma after the last value; remove it"),
         ('{"weights": [[1]], @// a remark\n}', "not JSON"),
-        ("[[1]]\n@[[2]]", "not JSON: extra data"),
+        ("[[1]]\n@[[2]]", "not JSON: something follows the end; a kernel is"),
         ("[[@.5]]", "not JSON: expecting value"),
         ("[[@+1]]", "not JSON: expecting value"),
         ("[[0@x10]]", "not JSON: expecting ',' delimiter"),
@@ -192,8 +194,29 @@ def test_the_cap_on_bytes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "none.json", "none/k.json", "a\0b.json", "\ud800.json", "x" * 5000 + ".json"], ids=ascii
+    ("name", "step"),
+    [
+        ("", "give the path of a JSON file"),
+        ("none.json", "check the name"),
+        ("none/k.json", "check the name"),
+        ("sobel", "did you mean"),
+        ("sobl.json", "did you mean"),
+        ("a\0b.json", "give the path of a JSON file"),
+        ("\ud800.json", "give the path of a JSON file"),
+        ("x" * 5000 + ".json", "give the path of a JSON file"),
+    ],
+    ids=ascii,
 )
-def test_a_file_that_cannot_be_opened_is_told(tmp_path, name):
-    """A folder, a missing file and names no file can have end with the mend."""
-    assert error_of(Document.read, tmp_path / name).endswith("; give the path of a JSON file")
+def test_a_file_that_cannot_be_opened_is_told(tmp_path, name, step):
+    """A folder, a missing file and names no file can have end with the mend, or with what may be meant."""
+    (tmp_path / "sobel.json").write_text("[[1]]")
+    step = f"did you mean {tmp_path / 'sobel.json'}?" if step == "did you mean" else step
+    assert error_of(Document.read, tmp_path / name).endswith(f"; {step}")
+
+
+def test_binary_data_is_no_encoding(tmp_path):
+    """An archive or a picture under a filter's name is told as such, not as text to be saved anew."""
+    (tmp_path / "k.json").write_bytes(b"PK\3\4\0\0\x80\xff")
+    assert "no text but binary data" in error_of(Document.read, tmp_path / "k.json")
+    (tmp_path / "k.json").write_bytes("[[1]]".encode("utf-16"))
+    assert error_of(Document.read, tmp_path / "k.json").endswith("not UTF-8 text; save the file as UTF-8")

@@ -75,6 +75,7 @@ def command(debug: bool) -> None:
 
 def run(args: list[str] | None = None) -> int:
     """Run the command line; its exit code: 0 done, 1 a picture failed, 2 wrong use, 130 interrupted."""
+    from convfilter.cli.wording import message
     from convfilter.errors import ConvfilterError
 
     args = sys.argv[1:] if args is None else args
@@ -106,7 +107,7 @@ def run(args: list[str] | None = None) -> int:
     except ConvfilterError as error:
         if debug:
             traceback.print_exc()
-        return _say(f"Error: {error}", error.exit_code)
+        return _say(f"Error: {message(error)}", error.exit_code)
     except (MemoryError, ImportError) as error:  # a library that can't be loaded for want of memory
         if debug:
             traceback.print_exc()
@@ -121,7 +122,13 @@ def run(args: list[str] | None = None) -> int:
             traceback.print_exc()
         if sys.stdout is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1 if isinstance(error, BrokenPipeError) else _say(f"Error: {error.strerror or error}", 1)
+        return 1 if isinstance(error, BrokenPipeError) else _say(f"Error: {_os_reason(error)}", 1)
+
+
+def _os_reason(error: OSError) -> str:
+    """What the system said, and of which file."""
+    name = f"{error.filename}: " if isinstance(error.filename, str) else ""
+    return f"{name}{error.strerror or error}"
 
 
 def _say(text: str, code: int) -> int:

@@ -81,7 +81,7 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     from convfilter.runtime import check_device, choose_backend, configured_backend
 
     if len(paths) < 2:
-        raise click.UsageError("give at least one INPUT and an OUTPUT, in this order")
+        raise click.UsageError(f"no OUTPUT; give a file's name, or a folder's, after {paths[0]}")
     *inputs, target = paths
     if options["resume"] and target == "-":
         raise click.UsageError("--resume needs a file or folder as OUTPUT")

@@ -1,6 +1,8 @@
 """convfilter cache."""
 
 import json
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,20 +18,33 @@ def command() -> None:
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="An array of objects.")
 def list_(as_json: bool) -> None:
-    """List what is kept: compiled stages by their layers."""
-    from convfilter.cache import described, entries, folder
+    """List what is kept: bytes, last use, and what was compiled.
 
-    rows: list[dict[str, Any]] = [
-        {"file": str(path), "kind": path.parent.name, "bytes": path.lstat().st_size, "what": described(path)}
-        for path in entries()
-    ]
+    Filters of one structure share an entry, so that no names are listed.
+    """
+    from convfilter.cache import entries, folder
+
+    rows: list[dict[str, Any]] = [_row(path) for path in entries()]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
     for row in rows:
-        line = f"{row['kind']:<9} {row['bytes']:>9,}  {row['what']}"
+        line = f"{row['bytes']:>11,} bytes  used {row['used'][:10]}  {row['what']}"
         out().print(plain(line), markup=False, no_wrap=True, overflow="ellipsis")
     click.echo(f"{len(rows)} files, {sum(row['bytes'] for row in rows):,} bytes in {folder()}")
+
+
+def _row(path: Path) -> dict[str, Any]:
+    from convfilter.cache import described
+
+    about = path.lstat()
+    return {
+        "file": str(path),
+        "kind": path.parent.name,
+        "bytes": about.st_size,
+        "used": datetime.fromtimestamp(about.st_mtime).isoformat(timespec="seconds"),
+        "what": described(path),
+    }
 
 
 @command.command()
@@ -47,6 +62,7 @@ def warm() -> int:
 
     from convfilter.cache import folder, take_trouble
     from convfilter.catalogue import files
+    from convfilter.cli.wording import message
     from convfilter.errors import ConvfilterError, PictureError
 
     folder()  # raises where there is none
@@ -57,7 +73,7 @@ def warm() -> int:
             try:
                 _compile(name)
             except ConvfilterError as error:
-                failed.append(f"{name}: {error}")
+                failed.append(f"{name}: {message(error)}")
             if trouble := take_trouble():  # the rest would be for nothing
                 raise PictureError(trouble)
     for line in failed:

@@ -21,18 +21,19 @@ def command(model: Path, data: str, as_json: bool) -> None:
     from convfilter.cli.training import Watch, open_model
     from convfilter.errors import DataError
     from convfilter.train.data import load
-    from convfilter.train.run import assess, check_fit
+    from convfilter.train.run import assess, check_fit, classes_of
 
     network = open_model(model)
+    classes = classes_of(network, model)
     with Watch(quiet=as_json) as watch:
-        found = load(data, classes=network.output_shape[-1], progress=watch.load)
+        found = load(data, classes=classes, progress=watch.load)
     part = next((p for p in (found.test, found.train) if p is not None and p.labels is not None), None)
     if part is None:
         raise DataError(f"{data}: no labelled pictures to judge by; give a set with labels")
     check_fit(network, part, model)
-    if network.output_shape[-1] != len(found.classes):
+    if classes != len(found.classes):
         raise DataError(
-            f"{model}: tells {network.output_shape[-1]} classes, {data} has {len(found.classes)}; "
+            f"{model}: tells {classes} classes, {data} has {len(found.classes)}; "
             "give the data it was made for"
         )
     report, confusion = assess(network, part, len(found.classes))

@@ -52,6 +52,7 @@ def _facts(backend: str) -> dict[str, Any]:
 
 def _devices(backend: str) -> list[str]:
     """What the backend can compute on; none, and why, where it can't be used."""
+    from convfilter.cli.wording import message
     from convfilter.errors import BackendError
     from convfilter.runtime import choose_backend
 
@@ -59,7 +60,7 @@ def _devices(backend: str) -> list[str]:
         choose_backend(backend)
         from convfilter.engines.keras import devices
     except BackendError as error:
-        return [f"none: {error}"]
+        return [f"none: {message(error)}"]
     return devices()
 
 

@@ -31,15 +31,19 @@ def list_(as_json: bool, tag: str | None) -> None:
     from convfilter.filters import load_file
     from convfilter.kernel import Kernel
 
-    rows = []
+    rows, tags = [], set()
     for name, path in files().items():
         try:
             found = load_file(path)
         except FilterError as error:  # one broken file must not hide the others
             click.echo(f"Left out: {error}", err=True)
             continue
-        if isinstance(found, Kernel) and (tag is None or tag in found.tags):
-            rows.append({**summary(found), "name": name})
+        if isinstance(found, Kernel):
+            tags |= {*found.tags}
+            if tag is None or tag in found.tags:
+                rows.append({**summary(found), "name": name})
+    if tag is not None and tag not in tags:
+        raise click.UsageError(f'no kernel has the tag "{tag}"; the tags are {", ".join(sorted(tags))}')
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return

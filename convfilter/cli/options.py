@@ -53,6 +53,21 @@ class FilterType(click.ParamType):
 
     name = "FILTER"
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from convfilter.catalogue import files
+        from convfilter.picture import extension_format
+
+        if extension_format(value) and value not in files():
+            self.fail(f"{value} is a picture; a FILTER, such as sobel, comes before any picture", param, ctx)
+        names = value.split(",")
+        if len(names) > 1 and all(name.strip() in files() for name in names):
+            this, following = (
+                f"{names[0].strip()} …",
+                " ".join(f"--then {name.strip()}" for name in names[1:]),
+            )
+            self.fail(f"{value}: one FILTER after another is written {this} {following}", param, ctx)
+        return value
+
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:

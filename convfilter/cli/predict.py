@@ -23,6 +23,7 @@ def command(model: Path, pictures: tuple[Path, ...], as_json: bool, table: Path 
     MODEL is a .keras file, or the .npz of a run. A picture that is no page of digits is refused.
     """
     from convfilter.cli.training import open_model, say
+    from convfilter.cli.wording import message
     from convfilter.errors import PictureError
     from convfilter.picture import shown
     from convfilter.train.photos import doubt, read_photo
@@ -35,7 +36,7 @@ def command(model: Path, pictures: tuple[Path, ...], as_json: bool, table: Path 
             found = read_photo(network, path, as_is)
         except PictureError as error:
             failed += 1
-            say(f"Error: {error}")
+            say(f"Error: {message(error)}")
             continue
         rows += [{"picture": str(path), "place": n, **digit} for n, digit in enumerate(found, 1)]
         warning = doubt(found)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convfilter.cli.console import err, plain
+from convfilter.cli.wording import message
 from convfilter.errors import ConvfilterError
 
 if TYPE_CHECKING:
@@ -71,14 +72,14 @@ class Report:
             if self.total > 1:
                 if click.get_current_context().find_root().params["debug"]:
                     traceback.print_exception(done.error)
-                self._say(f"Error: {done.error}")
+                self._say(f"Error: {message(done.error)}")
         elif self.verbose and not self.quiet:
             more = f" … {done.targets[-1]}" if len(done.targets) > 1 else ""
             self._say(f"{done.status} {done.targets[0]}{more}")
         for note in () if self.quiet or self.json else done.notes:
             self._say(f"Note: {done.source}: {note}")
         if self.json:
-            click.echo(done.as_json())
+            click.echo(done.as_json(message))
         if self.preview and done.pages:
             from convfilter.cli.preview import show
 

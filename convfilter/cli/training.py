@@ -15,8 +15,9 @@ def say(text: str) -> None:
 
 def open_model(path: Path | str) -> Any:
     """The network in a model file; where that can be code, after a word that it is."""
-    from convfilter.train.models import is_code, load_model, warn_text
+    from convfilter.train.models import check_kind, is_code, load_model, warn_text
 
+    check_kind(Path(path))
     if is_code(path):
         say(warn_text(path))
     return load_model(path)

@@ -13,7 +13,7 @@ from typing import Any
 
 from convfilter.errors import BackendError
 from convfilter.machine import cores
-from convfilter.words import ENGINES
+from convfilter.words import ENGINES, PLANS, check_word
 
 
 def choose_engine(
@@ -31,11 +31,11 @@ def choose_engine(
     from convfilter.runtime import check_device, configured_backend
 
     check_device(device)
-    if name not in ENGINES:
-        raise BackendError(f'no engine "{name}"; choose one of {", ".join(ENGINES)}')
+    check_word("engine", name, ENGINES, BackendError)
+    check_word("plan", plan, PLANS, BackendError)
     on_gpu = device.startswith("gpu") or (device == "auto" and name == "auto" and has_gpu())
     if name == "compiled" and on_gpu:
-        raise BackendError(f"the compiled engine runs on the CPU only; use --engine keras for {device}")
+        raise BackendError(f'the compiled engine runs on the CPU only; use engine="keras" for {device}')
     if name == "keras" or on_gpu or (name == "auto" and configured_backend() != "tensorflow"):
         from convfilter.engines.keras import KerasEngine
 

@@ -20,6 +20,7 @@ from convfilter.geometry import settle
 from convfilter.pipeline import Pair, Pipeline
 from convfilter.planner import allowed_errors, choose
 from convfilter.raster import LARGE, Raster, Run, of_array, through
+from convfilter.stage_words import in_words
 from convfilter.stages import Numbers, Stage, Step, cut
 from convfilter.wholes import stays_whole
 
@@ -113,14 +114,14 @@ def _check_taps(stages: Sequence[Stage], size: Pair) -> None:
     for stage in stages:
         size = stage.size(size)
         if not stage.rows_at_once(size[1]):
-            raise NotCompiled("a kernel too large for LiteRT; use --engine keras")
+            raise NotCompiled('a kernel too large for LiteRT; use engine="keras"')
 
 
 def _check_reach(stages: tuple[Stage, ...], full_scale: float) -> None:
     """NotCompiled where an ordinary pixel may already be more than LiteRT is trusted with."""
     if reach(stages) < full_scale:
         raise NotCompiled(
-            f"LiteRT runs this filter for values up to {max(reach(stages), 0):.3g} only; use --engine keras"
+            f'LiteRT runs this filter for values up to {max(reach(stages), 0):.3g} only; use engine="keras"'
         )
 
 
@@ -151,7 +152,9 @@ def _compile(
     except NotCompiled as error:
         _refused[missing] = str(error)
         raise
+    words = {Structure.of(stage): in_words(stage) for stage in stages}
     for structure, entry in made.items():
+        entry = replace(entry, words=words[structure])
         _kept[structure] = entry
         cache.save(repr(structure), made_by(), entry)
 
@@ -187,7 +190,7 @@ def _export(structure: Structure) -> Entry:
 
     if keras.config.backend() != "tensorflow":
         raise NotCompiled(
-            f"compiling needs TensorFlow, Keras runs on {keras.config.backend()}; use --engine keras"
+            f'compiling needs TensorFlow, Keras runs on {keras.config.backend()}; use engine="keras"'
         )
     model = build_stage(structure.steps, structure.channels)
     rng = np.random.default_rng(1)
@@ -196,10 +199,10 @@ def _export(structure: Structure) -> Entry:
     try:
         exported = export_litert(model)
     except Exception as error:  # whatever the converter raises
-        raise NotCompiled(f"LiteRT can't run this filter ({_first(error)}); use --engine keras") from error
+        raise NotCompiled(f'LiteRT can\'t run this filter ({_first(error)}); use engine="keras"') from error
     places = tuple(exported.find(_bytes(mark)) for mark in marks)
     if -1 in places or any(exported.count(_bytes(mark)) > 1 for mark in marks):
-        raise NotCompiled("the exported filter does not hold its numbers one by one; use --engine keras")
+        raise NotCompiled('the exported filter does not hold its numbers one by one; use engine="keras"')
     return Entry(places, exported)
 
 
@@ -245,7 +248,7 @@ def _compare(
     bound = 0.0 if exact else TOLERANCE * max(full_scale, float(np.abs(wanted).max(initial=0)))
     differs = ~(np.abs(found - wanted) <= bound)
     if found.shape != wanted.shape or differs.any():
-        raise NotCompiled(f"compiled, {pipeline.name} gives other results than Keras; use --engine keras")
+        raise NotCompiled(f'compiled, {pipeline.name} gives other results than Keras; use engine="keras"')
 
 
 @lru_cache(maxsize=64)
@@ -261,7 +264,7 @@ def _make_run(stage: Stage, made: dict[Structure, Entry]) -> Run | None:
     structure = Structure.of(stage)
     entry = made.get(structure) or _find(stage)
     if entry is None:  # deleted a moment ago
-        raise NotCompiled("its compiled form is gone; run it again, or use --engine keras")
+        raise NotCompiled('its compiled form is gone; run it again, or use engine="keras"')
     return function(_with_numbers(entry, stage.numbers))
 
 

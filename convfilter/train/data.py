@@ -1,6 +1,8 @@
 """Data sets of pictures with classes: by name, or from a CSV, IDX or .npz file or a folder of pictures."""
 
+import difflib
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +90,7 @@ def load(
         origin = f"keras.datasets.{name.replace('-', '_')}"
     else:
         path = Path(source)
+        _check_name(path)
         parts, found = _read(path, size, color, limit, progress)
         name, origin = re.sub(r"(\.csv|\.npz)?(\.gz)?$", "", path.resolve().name), str(source)
         names = found or _numbered(parts, classes)
@@ -147,6 +150,14 @@ def _check_options(size: tuple[int, int] | None, limit: int | None, classes: int
         raise FilterError(f"a limit of {limit} pictures; give 1 or more")
     if classes is not None and not 2 <= classes <= MAX_LABEL + 1:
         raise FilterError(f"{classes} classes; give 2–{MAX_LABEL + 1}")
+
+
+def _check_name(path: Path) -> None:
+    """DataError for a word that is neither a file's name nor a data set's."""
+    if path.parent == Path() and "\0" not in path.name and not os.path.exists(path):
+        near = difflib.get_close_matches(path.name.lower(), NAMED, 1)
+        hint = f"did you mean {near[0]}?" if near else f"data sets by name are {', '.join(NAMED)}"
+        raise DataError(f"{shown(path)}: no such file or folder; {hint}")
 
 
 def _read(
@@ -254,7 +265,7 @@ def _dataset(
             i = int(np.argmax(wrong))
             raise DataError(
                 f"{part.where(i)}: label {part.labels[i]} is not one of 0–{len(classes) - 1}; correct it, "
-                f"or say how many classes there are with --classes"
+                f"or say how many classes there are, such as classes={max(2, part.labels[i] + 1)}"
             )
     images, labels = part.images, part.labels
     if limit is not None and len(images) > limit and name != "unlabelled":

@@ -7,7 +7,9 @@ import sys
 
 from convfilter.errors import DataError
 from convfilter.image_source import reason
-from convfilter.train.source import WANTED, Part, Progress
+from convfilter.picture import shown
+from convfilter.runtime import keras_home
+from convfilter.train.source import Part, Progress
 
 _DIGITS = tuple("0123456789")
 NAMED: dict[str, tuple[str, ...]] = {  # what Keras can download → its classes
@@ -19,6 +21,18 @@ NAMED: dict[str, tuple[str, ...]] = {  # what Keras can download → its classes
 }
 
 
+FILES: dict[str, tuple[str, ...]] = {  # what Keras downloads, and keeps in its folder of data sets
+    "mnist": ("mnist.npz",),
+    "fashion-mnist": tuple(
+        f"fashion-mnist/{part}-{kind}-ubyte.gz"
+        for part in ("train", "t10k")
+        for kind in ("images-idx3", "labels-idx1")
+    ),
+}
+_ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+_FETCH = "URL fetch failure on "  # as Keras begins what it says offline
+
+
 def downloaded(name: str, progress: Progress | None) -> dict[str, Part]:
     """A data set by Keras' own loader, which downloads it once and keeps it."""
     import keras
@@ -28,15 +42,37 @@ def downloaded(name: str, progress: Progress | None) -> dict[str, Part]:
         with contextlib.redirect_stdout(_KerasBar(progress)):
             pairs = loader.load_data()
     except Exception as error:  # the loader raises a bare Exception offline, anything on a damaged file
-        raise DataError(
-            f"{name}: Keras can't get it ({reason(error)}); without a network, fetch the files on another "
-            f"machine and give them with --data PATH: {WANTED}"
-        ) from error
+        raise DataError(f"{name}: {_no_files(name, error)}") from error
     (train, train_labels), (test, test_labels) = pairs
     return {
         "train": Part(train[..., None], train_labels, lambda i: f"{name}, training picture {i}"),
         "test": Part(test[..., None], test_labels, lambda i: f"{name}, test picture {i}"),
     }
+
+
+def _no_files(name: str, error: Exception) -> str:
+    """Why Keras' loader has failed, and the two ways to do without it."""
+    kept = [keras_home() / "datasets" / file for file in FILES[name]]
+    files, folder = ", ".join(path.name for path in kept), shown(kept[0].parent)
+    it, given = ("it", kept[0].name) if len(kept) == 1 else ("their folder", "FOLDER")
+    if not str(error).startswith(_FETCH):
+        return (
+            f"Keras can't read it ({reason(error)}); delete {files} in {folder}, so that it is downloaded "
+            f'again, or give sound data with data="{given}"'
+        )
+    why = re.sub(r"\[Errno -?\d+\] ", "", str(error).rpartition(" -- ")[2]).splitlines()[0]
+    return (
+        f"can't be downloaded ({why}); fetch {_addresses(name)} where there is a network, and put "
+        f'{it if len(kept) == 1 else "them"} into {folder}, or give {it} with data="{given}"'
+    )
+
+
+def _addresses(name: str) -> str:
+    """Where Keras finds the files: the address of one, the folder of several."""
+    files = FILES[name]
+    if len(files) == 1:
+        return _ADDRESS + files[0]
+    return f"{', '.join(file.rpartition('/')[2] for file in files)} from {_ADDRESS}"
 
 
 class _KerasBar(io.TextIOBase):

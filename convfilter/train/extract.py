@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from convfilter.errors import DataError, FilterError
-from convfilter.files import atomic_write
+from convfilter.errors import FilterError
+from convfilter.files import atomic_write, make_folder
 from convfilter.jsonfile import MAX_BYTES
 from convfilter.kernel import MAX_NAME, MAX_WEIGHTS, parse_kernel
 from convfilter.kernelwriter import format_json
@@ -101,8 +101,8 @@ def extract_each(model: "keras.Model", layer_name: str, source: str) -> list[dic
 def write(folder: Path | str, files: Sequence[dict[str, Any]]) -> list[Path]:
     """Write each file as folder/NAME.json, whole or not at all; the paths.
 
-    Makes the folder. Raises FilterError for a file larger than is read back, DataError or PictureError
-    where it can't be written.
+    Makes the folder. Raises FilterError for a file larger than is read back, PictureError where it
+    can't be written.
     """
     folder = Path(folder)
     texts = {folder / f"{_file_name(file['name'])}.json": format_json(file) for file in files}
@@ -112,12 +112,7 @@ def write(folder: Path | str, files: Sequence[dict[str, Any]]) -> list[Path]:
                 f"{shown(path)}: {len(text):,} characters, more than the {MAX_BYTES:,} of a kernel file; "
                 "extract one file a filter"
             )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"{shown(folder)}: can't be made a folder ({error.strerror}); name another"
-        ) from error
+    make_folder(folder)
     for path, text in texts.items():
         with atomic_write(path) as file:
             file.write(text.encode())

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from convfilter.errors import DataError, FilterError
+from convfilter.files import make_folder
 from convfilter.model import keras
 from convfilter.train.data import Data, Dataset, Row
 from convfilter.train.loop import Plan, Watcher, evaluate, train
@@ -133,7 +134,7 @@ def finetune(
         for kept in tuning.frozen if reused else ():
             model.get_layer(kept).trainable = False
         recipe = Rates(tuning.rate_new, tuning.rate_reused, frozenset(reused))
-        (folder / name).mkdir(parents=True, exist_ok=True)
+        make_folder(folder / name)
         train(model, recipe, plan, chosen, None, folder / name, watcher)
         report[name] = {**evaluate(model, data.test), "reused": reused}
     report["gain"] = report["finetuned"]["accuracy"] - report["scratch"]["accuracy"]
@@ -149,7 +150,7 @@ def _claim(folder: Path, config: dict[str, Any]) -> None:
         except (OSError, ValueError):
             same = False
         if not same:
-            raise DataError(f"{folder}: holds another run; give another --out")
+            raise DataError(f'{folder}: holds another run; choose another out="FOLDER"')
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_json(path, config)

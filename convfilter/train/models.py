@@ -10,8 +10,8 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convfilter.errors import DataError, FilterError
-from convfilter.picture import shown
+from convfilter.errors import DataError, FilterError, refuse_address
+from convfilter.picture import extension_format, shown
 from convfilter.train.archive import first_line, too_large
 from convfilter.train.kerasfile import RESAVE, SAVE, check_classes, read_description
 from convfilter.train.weights import load_npz
@@ -48,7 +48,7 @@ def load_model(path: Path | str) -> "keras.Model":
     one that is missing, damaged or dangerous to unpack.
     """
     path = Path(path)
-    _check_kind(path)
+    check_kind(path)
     if not is_code(path):
         return load_npz(path)
     description = read_description(path)
@@ -83,8 +83,9 @@ def _register_own_layers() -> None:
         importlib.import_module(f"{architectures.__name__}.{module.name}")
 
 
-def _check_kind(path: Path) -> None:
-    """By what it is called and how it begins: a `.keras` or `.npz` archive, or which other kind it is."""
+def check_kind(path: Path) -> None:
+    """Raise for what is no model file by its name or first bytes: FilterError, which says what else it is, or
+    DataError where it is missing or damaged."""
     if path.is_dir():
         kind = "a SavedModel folder" if (path / "saved_model.pb").exists() else "a folder"
         raise FilterError(f"{shown(path)}: {kind}; {_ONLY}; {SAVE}")
@@ -92,11 +93,15 @@ def _check_kind(path: Path) -> None:
         with path.open("rb") as file:
             head = file.read(8)
     except (OSError, ValueError) as error:
+        refuse_address(path, DataError)
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{shown(path)}: {reason}; give the path of a .keras or .npz file") from error
     extension = path.suffix.lower()
     by_content = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
     what = by_content or _KINDS.get(extension)
+    if extension_format(path) or extension == ".json":
+        what = "a picture" if extension_format(path) else "a filter's file"
+        raise FilterError(f"{shown(path)}: {what}; a MODEL is a .keras file, or the .npz of a run")
     if what or extension not in SUFFIXES:
         what = what or (f'a file ending in "{shown(extension)}"' if extension else "a name without an ending")
         raise FilterError(f"{shown(path)}: {what}; {_ONLY}; {SAVE}")

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from convfilter import __version__
-from convfilter.errors import DataError
-from convfilter.files import atomic_write
+from convfilter.errors import DataError, FilterError
+from convfilter.files import atomic_write, make_folder
 from convfilter.machine import schedulable_cores
 from convfilter.train.architectures import build, check_name
 from convfilter.train.card import model_card
@@ -66,10 +66,12 @@ def new_folder(name: str) -> Path:
 def start(source: str, plan: Plan, folder: Path, watcher: Watcher) -> Result:
     """Train anew in `folder`. Raises DataError where the folder already holds a run."""
     if (folder / CONFIG).exists():
-        raise DataError(f"{folder}: already holds a run; use --resume {folder}, or another --out")
+        raise DataError(
+            f'{folder}: already holds a run; go on with resume="{folder}", or choose another out="FOLDER"'
+        )
     data = load(source, limit=plan.limit, classes=plan.classes, progress=watcher.load)
     require_matplotlib()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     config = {"plan": asdict(plan), "data": describe_data(data), "environment": environment()}
     write_json(folder / CONFIG, config)
     return _run(data, plan, folder, watcher, config)
@@ -87,7 +89,9 @@ def resume(folder: Path, watcher: Watcher, source: str | None = None) -> Result:
     data = load(source, limit=plan.limit, classes=plan.classes, progress=watcher.load)
     found = describe_data(data)
     if any(found.get(part) != held.get(part) for part in ("sha256", "test_sha256", "classes")):
-        raise DataError(f"{folder}: the data is not what the run started with; give the same with --data")
+        raise DataError(
+            f'{folder}: the data is not what the run started with; give the same with data="PATH"'
+        )
     now = environment()
     for key in {**then, **now}:
         if now.get(key) != then.get(key):
@@ -212,6 +216,14 @@ def write_json(path: Path, value: Any) -> None:
 def _write_text(path: Path, text: str) -> None:
     with atomic_write(path) as file:
         file.write(text.encode())
+
+
+def classes_of(model: Any, path: Path) -> int:
+    """How many classes the model tells apart. Raises FilterError for one that tells none."""
+    shape = model.output_shape
+    if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] is None or shape[1] < 2:
+        raise FilterError(f"{path}: its results are no classes; give a network that was trained to tell some")
+    return int(shape[1])
 
 
 def check_fit(model: Any, dataset: Dataset, path: Path) -> None:

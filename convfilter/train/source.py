@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from convfilter.errors import DataError
+from convfilter.errors import DataError, refuse_address
 from convfilter.image_source import reason
 from convfilter.picture import shown
 
@@ -79,6 +79,7 @@ def opened(path: Path) -> Iterator[Source]:
             raise DataError(f"{label}: not a regular file; name a data file or a folder")
         file = path.open("rb")
     except FileNotFoundError as error:
+        refuse_address(path, DataError)
         raise DataError(f"{label}: no such file or folder; check the name") from error
     except PermissionError as error:
         raise DataError(f"{label}: no permission to read it; change its permissions") from error

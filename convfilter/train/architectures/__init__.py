@@ -50,7 +50,7 @@ def build(name: str, input_shape: tuple[int, int, int] = (28, 28, 1), classes: i
 def check_name(name: str) -> None:
     """Raise FilterError, with the nearest name, for a network that is not here."""
     if name not in ARCHITECTURES:
-        near = difflib.get_close_matches(name, ARCHITECTURES, 1)
+        near = difflib.get_close_matches(name, ARCHITECTURES, 1, 0.7)
         hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(ARCHITECTURES)}"
         raise FilterError(f'no architecture "{name}"; {hint}')
 
