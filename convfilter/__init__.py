@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from convfilter.errors import BackendError, ConvfilterError, FilterError, PictureError
-    from convfilter.filtering import apply
-    from convfilter.filters import load, make_pipeline
-    from convfilter.kernel import Kernel, make_kernel
-    from convfilter.model import build
-    from convfilter.pipeline import Pipeline
+    from convfilter.filters.kernel import Kernel, make_kernel
+    from convfilter.filters.load import load, make_pipeline
+    from convfilter.filters.pipeline import Pipeline
+    from convfilter.model.build import build
+    from convfilter.processing.apply import apply
 
 __version__ = "0.1.0"
 
@@ -26,14 +26,14 @@ _HOME = {
     "BackendError": "errors",
     "ConvfilterError": "errors",
     "FilterError": "errors",
-    "Kernel": "kernel",
+    "Kernel": "filters.kernel",
     "PictureError": "errors",
-    "Pipeline": "pipeline",
-    "apply": "filtering",
-    "build": "model",
-    "load": "filters",
-    "make_kernel": "kernel",
-    "make_pipeline": "filters",
+    "Pipeline": "filters.pipeline",
+    "apply": "processing.apply",
+    "build": "model.build",
+    "load": "filters.load",
+    "make_kernel": "filters.kernel",
+    "make_pipeline": "filters.load",
 }
 __all__ = [
     "BackendError",

@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 
-from convfilter import garbage
+from convfilter.system import garbage
 
 GIVEN = os.environ.get("MPLCONFIGDIR")
 

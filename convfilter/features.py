@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from convfilter.errors import FilterError
-from convfilter.files import atomic_write
-from convfilter.geometry import settle
-from convfilter.picture import Picture, format_of, full_scale, shown
-from convfilter.pipeline import Activation, Combine, Conv, Layer, Pad, Pipeline, Pool
+from convfilter.filters.geometry import settle
+from convfilter.filters.pipeline import Activation, Combine, Conv, Layer, Pad, Pipeline, Pool
+from convfilter.images.picture import Picture, format_of, full_scale, shown
+from convfilter.system.atomic import atomic_write
 
 Output = tuple[str, np.ndarray]  # a layer's name and what it gives: (H, W, C)
 REC_601 = np.array([0.299, 0.587, 0.114], np.float32)
@@ -31,8 +31,8 @@ def layer_outputs(model: Any, array: np.ndarray) -> list[Output]:
 
 
 def _pipeline_outputs(pipeline: Pipeline, array: np.ndarray) -> list[Output]:
-    from convfilter.model import build, keras
-    from convfilter.runtime import quiet
+    from convfilter.backend import quiet
+    from convfilter.model.build import build, keras
 
     full = 1.0 if pipeline.values == "unit" else full_scale(array.dtype)
     planes = _fitting(array, pipeline.in_channels, pipeline.name, full)
@@ -61,8 +61,8 @@ def _layer_name(layer: Layer) -> str:
 
 
 def _model_outputs(model: Any, array: np.ndarray) -> list[Output]:
-    from convfilter.model import keras
-    from convfilter.runtime import quiet
+    from convfilter.backend import quiet
+    from convfilter.model.build import keras
 
     layers = [
         layer for layer in getattr(model, "layers", ()) if not isinstance(layer, keras.layers.InputLayer)
@@ -151,7 +151,7 @@ def contact_sheet(
     first, *others = (_strip(name, maps, columns, cell) for name, maps in outputs)
     notes = [_text(note, NOTE, INK)] if note else []
     pixels = _stacked([first, *notes, *others, _legend()])
-    from convfilter.image import write  # knows Pillow
+    from convfilter.images.read import write  # knows Pillow
 
     with atomic_write(path) as file:
         write(file, [Picture(pixels)], format)
@@ -212,7 +212,7 @@ def _caption(name: str, facts: str) -> np.ndarray:
 
 def _text(text: str, size: int, colour: np.ndarray) -> np.ndarray:
     """A line of text on paper. Pillow's typeface has no multiplication sign."""
-    from convfilter.image_draw import text_mask
+    from convfilter.images.text import text_mask
 
     coloured: np.ndarray = PAPER + text_mask(text.replace("×", "x"), size)[..., None] * (colour - PAPER)
     return coloured

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from convfilter.train.pictures.curves import draw_learning_curves
+from convfilter.train.plots.curves import draw_learning_curves
 
 HERE = Path(__file__).resolve().parent
 SCENE = HERE / "scene.png"

@@ -11,8 +11,8 @@ import convfilter
 from convfilter import features
 from convfilter.errors import FilterError, PictureError
 from convfilter.features import contact_sheet, layer_outputs
-from convfilter.image_draw import text_mask
-from convfilter.model import keras
+from convfilter.images.text import text_mask
+from convfilter.model.build import keras
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
 
@@ -234,7 +234,7 @@ def test_columns_and_captions(tmp_path, monkeypatch):
         said.append(text)
         return text_mask(text, size)
 
-    monkeypatch.setattr("convfilter.image_draw.text_mask", mask)
+    monkeypatch.setattr("convfilter.images.text.text_mask", mask)
     maps = np.linspace(-1, 2, 4 * 4 * 12, dtype=np.float32).reshape(4, 4, 12)
     narrow = sheet([("conv 3×3", maps)], tmp_path / "a.png", columns=5, cell=18)
     assert said[:2] == ["conv 3x3", "4 x 4 x 12, first 5    -1 to 2"]

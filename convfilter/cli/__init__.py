@@ -10,8 +10,10 @@ from typing import Any
 
 import click
 
-from convfilter import __version__, garbage, signals, temporary
-from convfilter.machine import address_space
+from convfilter import __version__
+from convfilter.system import garbage, temporary
+from convfilter.system import interrupts as signals
+from convfilter.system.machine import address_space
 
 # name → (module, one line of help): the help of the group needs no command's module.
 COMMANDS = {

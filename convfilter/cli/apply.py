@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from convfilter.choices import COLORS, ENGINES, PLANS, RANGES
 from convfilter.cli.options import FilterType, ShardType, layer_options, settings
-from convfilter.words import COLORS, ENGINES, PLANS, RANGES
 
 if TYPE_CHECKING:
-    from convfilter.filtering import Look
-    from convfilter.manifest import Manifest
-    from convfilter.pipeline import Pipeline
-    from convfilter.plan import Job
+    from convfilter.filters.pipeline import Pipeline
+    from convfilter.processing.apply import Look
+    from convfilter.processing.jobs import Job
+    from convfilter.processing.manifest import Manifest
 
 
 @click.command("apply", no_args_is_help=True)
@@ -72,13 +72,13 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     convfilter apply ./mine.json --then laplacian in.png out.png
     convfilter apply laplacian photos/ edges/ --recursive --format png
     """
-    from convfilter import garbage
-    from convfilter.cli.progress import Report
-    from convfilter.filtering import Look
-    from convfilter.filters import make_pipeline
-    from convfilter.picture import DEFAULT_MAX_PIXELS
-    from convfilter.plan import check_colour, plan
-    from convfilter.runtime import check_device, choose_backend, configured_backend
+    from convfilter.backend import check_device, choose_backend, configured_backend
+    from convfilter.cli.apply_progress import Report
+    from convfilter.filters.load import make_pipeline
+    from convfilter.images.picture import DEFAULT_MAX_PIXELS
+    from convfilter.processing.apply import Look
+    from convfilter.processing.jobs import check_colour, plan
+    from convfilter.system import garbage
 
     if len(paths) < 2:
         raise click.UsageError(f"no OUTPUT; give a file's name, or a folder's, after {paths[0]}")
@@ -100,9 +100,9 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
         pages=pipeline.out_channels,
     )
     check_colour(jobs, options["color"] in ("each", "luma"))
-    from convfilter import cache
-    from convfilter.batch import Output, run  # knows Pillow: only now that all is well so far
     from convfilter.engines import choose_engine
+    from convfilter.processing.batch import Output, run  # knows Pillow: only now that all is well so far
+    from convfilter.system import cache
 
     look = Look(options["color"], options["range_"], options["linear"])
     manifest = _manifest(options, jobs, target, pipeline, look) if target != "-" else None
@@ -146,7 +146,7 @@ def _manifest(
     """Where finished pictures are noted; None for a single one that nobody will resume."""
     if len(jobs) == 1 and not options["resume"]:
         return None
-    from convfilter.manifest import Manifest
+    from convfilter.processing.manifest import Manifest
 
     folder = Path(target) if Path(jobs[0].target) != Path(target) else Path(target).parent
     what = (pipeline.digest, look, options["quality"], options["format_"])

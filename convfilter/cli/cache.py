@@ -22,7 +22,7 @@ def list_(as_json: bool) -> None:
 
     Filters of one structure share an entry, so that no names are listed.
     """
-    from convfilter.cache import entries, folder
+    from convfilter.system.cache import entries, folder
 
     rows: list[dict[str, Any]] = [_row(path) for path in entries()]
     if as_json:
@@ -35,7 +35,7 @@ def list_(as_json: bool) -> None:
 
 
 def _row(path: Path) -> dict[str, Any]:
-    from convfilter.cache import described
+    from convfilter.system.cache import described
 
     about = path.lstat()
     return {
@@ -50,7 +50,7 @@ def _row(path: Path) -> dict[str, Any]:
 @command.command()
 def clear() -> None:
     """Delete what is kept; filters are compiled again when they are used."""
-    from convfilter import cache
+    from convfilter.system import cache
 
     click.echo(f"{cache.clear()} files deleted from {cache.folder()}")
 
@@ -60,10 +60,10 @@ def warm() -> int:
     """Compile every filter of the catalogue, so that each first use is as fast as the next."""
     from rich.progress import Progress
 
-    from convfilter.cache import folder, take_trouble
-    from convfilter.catalogue import files
     from convfilter.cli.wording import message
     from convfilter.errors import ConvfilterError, PictureError
+    from convfilter.filters.catalogue import files
+    from convfilter.system.cache import folder, take_trouble
 
     folder()  # raises where there is none
     take_trouble()
@@ -86,8 +86,8 @@ def _compile(name: str) -> None:
     import numpy as np
 
     from convfilter.engines.compiled import open_raster
-    from convfilter.filters import make_pipeline
-    from convfilter.raster import of_array
+    from convfilter.engines.raster import of_array
+    from convfilter.filters.load import make_pipeline
 
     pipeline = make_pipeline(name)
     noise = np.random.default_rng(0).integers(0, 256, (pipeline.in_channels, 128, 128), np.uint8)

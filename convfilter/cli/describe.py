@@ -10,8 +10,8 @@ from convfilter.cli.console import out, plain
 from convfilter.cli.options import FilterType, PairType, layer_options, settings
 
 if TYPE_CHECKING:
-    from convfilter.pipeline import Pipeline
-    from convfilter.planner import Option
+    from convfilter.engines.planner import Option
+    from convfilter.filters.pipeline import Pipeline
 
 
 class SizeType(PairType):
@@ -42,8 +42,8 @@ def command(
     convfilter describe sobel --size 480x640
     convfilter describe sobel-x --pad valid --strides 3 --size 9x9
     """
-    from convfilter.describe import as_json as as_object
-    from convfilter.filters import make_pipeline
+    from convfilter.filters.layer_table import as_json as as_object
+    from convfilter.filters.load import make_pipeline
 
     pipeline = make_pipeline([filter, *then], **settings(options))
     if as_json:
@@ -64,8 +64,8 @@ class Plan:
 
 
 def _plans(pipeline: "Pipeline") -> list[Plan]:
-    from convfilter.planner import allowed_errors, weighed
-    from convfilter.stages import phases_fit
+    from convfilter.engines.planner import allowed_errors, weighed
+    from convfilter.engines.stages import phases_fit
 
     pairs = zip(pipeline.convs, allowed_errors(pipeline), strict=True)
     return [Plan(conv.name, weighed(conv, phases_fit(conv), error)) for conv, error in pairs]
@@ -93,7 +93,7 @@ def _print(pipeline: Any, size: tuple[int, int] | None) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from convfilter.describe import sharing, table
+    from convfilter.filters.layer_table import sharing, table
 
     console = out()
     console.print(plain(pipeline.name), style="bold", markup=False)

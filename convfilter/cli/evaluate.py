@@ -18,9 +18,9 @@ def command(model: Path, data: str, as_json: bool) -> None:
 
     MODEL is a .keras file, or the .npz of a run.
     """
-    from convfilter.cli.training import Watch, open_model
+    from convfilter.cli.train_progress import Watch, open_model
     from convfilter.errors import DataError
-    from convfilter.train.data import load
+    from convfilter.train.data.dataset import load
     from convfilter.train.run import assess, check_fit, classes_of
 
     network = open_model(model)

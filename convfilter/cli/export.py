@@ -8,7 +8,7 @@ import click
 from convfilter.cli.options import FilterType, layer_options, settings
 
 if TYPE_CHECKING:
-    from convfilter.export import Exported
+    from convfilter.export.export import Exported
 
 
 @click.command("export", no_args_is_help=True)
@@ -36,8 +36,8 @@ def command(
     """
     from pathlib import Path
 
-    from convfilter.export import export
-    from convfilter.filters import make_pipeline
+    from convfilter.export.export import export
+    from convfilter.filters.load import make_pipeline
 
     pipeline = make_pipeline([filter, *then], **settings(options))
     done = export(pipeline, Path(target), None if full_scale is None else float(full_scale))
@@ -45,7 +45,7 @@ def command(
 
 
 def _line(done: "Exported") -> str:
-    from convfilter.picture import shown
+    from convfilter.images.picture import shown
 
     files = ", ".join(f"{shown(path)} ({size:,} bytes)" for path, size in done.files.items())
     ports = " → ".join(f"{port.name} {port.shape}" for port in (done.input, done.output))

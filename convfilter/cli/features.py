@@ -30,16 +30,16 @@ def command(model_or_filter: str, picture: Path, out: Path, columns: int, as_is:
     picture, found and cut out as `predict` does; the sheet says what was done.
     """
     from convfilter.features import contact_sheet, layer_outputs
-    from convfilter.image import read
-    from convfilter.train.models import SUFFIXES
+    from convfilter.images.read import read
+    from convfilter.networks.load import SUFFIXES
 
     prepared: tuple[str, ...] = ()
     note = None
     if Path(model_or_filter).suffix.lower() in SUFFIXES:
-        from convfilter.cli.training import open_model, say
+        from convfilter.cli.train_progress import open_model, say
+        from convfilter.digits.photo import network_input
         from convfilter.errors import FilterError
-        from convfilter.picture import shown
-        from convfilter.train.photos import network_input
+        from convfilter.images.picture import shown
 
         model = open_model(model_or_filter)
         if len(model.input_shape) != 4:
@@ -49,7 +49,7 @@ def command(model_or_filter: str, picture: Path, out: Path, columns: int, as_is:
         if prepared:
             say(f"{shown(picture)}: {', '.join(prepared)}")
     else:
-        from convfilter.filters import make_pipeline
+        from convfilter.filters.load import make_pipeline
 
         model = make_pipeline(model_or_filter)
         pixels = read(picture, gray=model.in_channels == 1).pixels

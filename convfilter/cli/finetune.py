@@ -33,11 +33,11 @@ def command(
 
     MODEL is a .keras file, or the .npz of a run.
     """
-    from convfilter.cli.training import Watch, open_model
-    from convfilter.train.data import load
+    from convfilter.cli.train_progress import Watch, open_model
+    from convfilter.networks.load import file_hash
+    from convfilter.train.data.dataset import load
     from convfilter.train.finetune import Tuning, finetune
     from convfilter.train.loop import Plan
-    from convfilter.train.models import file_hash
     from convfilter.train.run import check_fit, new_folder, write_json
 
     network = open_model(model)

@@ -18,7 +18,7 @@ PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "pillow", "click", "
 @click.option("--json", "as_json", is_flag=True, help="As an object.")
 def command(backend: str | None, as_json: bool) -> None:
     """Show versions, Keras' backend and devices, and the folders kernels are looked up in."""
-    from convfilter.runtime import configured_backend
+    from convfilter.backend import configured_backend
 
     facts = _facts(backend or configured_backend())
     if as_json:
@@ -33,9 +33,9 @@ def command(backend: str | None, as_json: bool) -> None:
 
 
 def _facts(backend: str) -> dict[str, Any]:
-    from convfilter.catalogue import folders
-    from convfilter.machine import cores
-    from convfilter.runtime import installed_backends
+    from convfilter.backend import installed_backends
+    from convfilter.filters.catalogue import folders
+    from convfilter.system.machine import cores
 
     return {
         "convfilter": __version__,
@@ -52,13 +52,13 @@ def _facts(backend: str) -> dict[str, Any]:
 
 def _devices(backend: str) -> list[str]:
     """What the backend can compute on; none, and why, where it can't be used."""
+    from convfilter.backend import choose_backend
     from convfilter.cli.wording import message
     from convfilter.errors import BackendError
-    from convfilter.runtime import choose_backend
 
     try:
         choose_backend(backend)
-        from convfilter.engines.keras import devices
+        from convfilter.engines.keras_engine import devices
     except BackendError as error:
         return [f"none: {message(error)}"]
     return devices()

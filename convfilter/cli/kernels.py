@@ -12,7 +12,7 @@ from convfilter.cli.options import FilterType
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from convfilter.kernel import Kernel
+    from convfilter.filters.kernel import Kernel
 
 
 @click.group("kernels")
@@ -25,11 +25,11 @@ def command() -> None:
 @click.option("--tag", help="Only kernels with this tag.")
 def list_(as_json: bool, tag: str | None) -> None:
     """List the kernels that can be named: yours, those of CONVFILTER_KERNELS, and those shipped."""
-    from convfilter.catalogue import files
     from convfilter.errors import FilterError
-    from convfilter.facts import summary
-    from convfilter.filters import load_file
-    from convfilter.kernel import Kernel
+    from convfilter.filters.catalogue import files
+    from convfilter.filters.kernel import Kernel
+    from convfilter.filters.kernel_info import summary
+    from convfilter.filters.load import load_file
 
     rows, tags = [], set()
     for name, path in files().items():
@@ -51,7 +51,7 @@ def list_(as_json: bool, tag: str | None) -> None:
 
 
 def _print_list(rows: list[dict[str, Any]]) -> None:
-    from convfilter.formulas import FORMULAS, signature
+    from convfilter.filters.formulas import FORMULAS, signature
 
     console = out()
     console.print(f"{'name':<22}{'size':<7}{'filters':>7}  description", style="bold")
@@ -82,15 +82,15 @@ def show(name: str, as_json: bool, as_file: bool) -> None:
     convfilter kernels show sobel
     convfilter kernels show gaussian:sigma=2 --file > mine.json
     """
-    from convfilter.facts import effective
-    from convfilter.filters import load
-    from convfilter.kernel import Kernel
+    from convfilter.filters.kernel import Kernel
+    from convfilter.filters.kernel_info import effective
+    from convfilter.filters.load import load
 
     if as_json and as_file:
         raise click.UsageError("--json and --file are two forms; give one of them")
     kernel = load(name)
     if as_file:
-        from convfilter.kernelwriter import file_text
+        from convfilter.filters.kernel_writer import file_text
 
         click.echo(file_text(kernel).encode(), nl=False)  # UTF-8 wherever stdout leads
         return
@@ -168,7 +168,7 @@ def _matrix(weights: Any) -> "Text":
 def check(files: tuple[str, ...]) -> int:
     """Check kernel and pipeline files; say line, column, field and mend."""
     from convfilter.errors import FilterError
-    from convfilter.filters import load_file
+    from convfilter.filters.load import load_file
 
     wrong = 0
     for name in files:
@@ -187,8 +187,8 @@ def check(files: tuple[str, ...]) -> int:
 @click.option("--pipeline", is_flag=True, help="The schema of pipeline files instead.")
 def schema(pipeline: bool) -> None:
     """Print the JSON Schema of kernel files."""
-    from convfilter.kernelfile import KernelFile
-    from convfilter.pipelinefile import PipelineFile
+    from convfilter.filters.kernel_schema import KernelFile
+    from convfilter.filters.pipeline_file import PipelineFile
 
     model = PipelineFile if pipeline else KernelFile
     click.echo(json.dumps(model.model_json_schema(), indent=2))
@@ -204,9 +204,9 @@ def extract(model: Path, layer: str, out: Path, each: bool) -> None:
 
     MODEL is a .keras file, or the .npz of a run.
     """
-    from convfilter.cli.training import open_model
-    from convfilter.train.extract import extract as bank_of
-    from convfilter.train.extract import extract_each, source_of, write
+    from convfilter.cli.train_progress import open_model
+    from convfilter.networks.extract import extract as bank_of
+    from convfilter.networks.extract import extract_each, source_of, write
 
     network, source = open_model(model), source_of(model)
     files = [bank_of(network, layer, source), *(extract_each(network, layer, source) if each else [])]

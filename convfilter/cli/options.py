@@ -6,7 +6,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from convfilter.words import BORDERS, COMBINES, DATA_FORMATS, POOL_MODES, VALUES
+from convfilter.choices import BORDERS, COMBINES, DATA_FORMATS, POOL_MODES, VALUES
 
 
 class PairType(click.ParamType):
@@ -54,8 +54,8 @@ class FilterType(click.ParamType):
     name = "FILTER"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from convfilter.catalogue import files
-        from convfilter.picture import extension_format
+        from convfilter.filters.catalogue import files
+        from convfilter.images.picture import extension_format
 
         if extension_format(value) and value not in files():
             self.fail(f"{value} is a picture; a FILTER, such as sobel, comes before any picture", param, ctx)
@@ -71,8 +71,8 @@ class FilterType(click.ParamType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        from convfilter.catalogue import files
-        from convfilter.formulas import FORMULAS
+        from convfilter.filters.catalogue import files
+        from convfilter.filters.formulas import FORMULAS
 
         names = [name for name in (*files(), *FORMULAS) if name.startswith(incomplete)]
         return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
@@ -111,6 +111,6 @@ def settings(options: dict[str, Any]) -> dict[str, Any]:
     """Those of a command's options that pipeline.Settings takes."""
     from dataclasses import fields
 
-    from convfilter.pipeline import Settings
+    from convfilter.filters.pipeline import Settings
 
     return {field.name: options[field.name] for field in fields(Settings)}

@@ -22,11 +22,11 @@ def command(model: Path, pictures: tuple[Path, ...], as_json: bool, table: Path 
 
     MODEL is a .keras file, or the .npz of a run. A picture that is no page of digits is refused.
     """
-    from convfilter.cli.training import open_model, say
+    from convfilter.cli.train_progress import open_model, say
     from convfilter.cli.wording import message
+    from convfilter.digits.photo import doubt, read_photo
     from convfilter.errors import PictureError
-    from convfilter.picture import shown
-    from convfilter.train.photos import doubt, read_photo
+    from convfilter.images.picture import shown
 
     network = open_model(model)
     rows: list[dict[str, Any]] = []
@@ -63,7 +63,7 @@ def _text(path: Path, found: list[dict[str, Any]]) -> str:
 
 
 def _write(rows: list[dict[str, Any]], path: Path) -> None:
-    from convfilter.files import atomic_write
+    from convfilter.system.atomic import atomic_write
 
     text = StringIO()
     fields = ("picture", "place", "row", "column", "digit", "probability", "top", "left", "bottom", "right")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convfilter.cli.console import out
-from convfilter.picture import Picture
+from convfilter.images.picture import Picture
 
 if TYPE_CHECKING:
     from rich.console import Console

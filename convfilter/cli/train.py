@@ -36,8 +36,8 @@ def command(
     convfilter train mnist --data kaggle/ --arch lenet5 --epochs 5
     convfilter train mnist --resume runs/mnist-20260101-120000
     """
-    from convfilter.cli.training import Watch, say
-    from convfilter.runtime import choose_backend
+    from convfilter.backend import choose_backend
+    from convfilter.cli.train_progress import Watch, say
 
     if resume is not None:
         _refuse_beside_resume()

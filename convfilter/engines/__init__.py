@@ -11,9 +11,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from convfilter.choices import ENGINES, PLANS, check_word
 from convfilter.errors import BackendError
-from convfilter.machine import cores
-from convfilter.words import ENGINES, PLANS, check_word
+from convfilter.system.machine import cores
 
 
 def choose_engine(
@@ -28,7 +28,7 @@ def choose_engine(
 
     plan: auto | direct, as in planner.choose. tile: rows of a strip.
     """
-    from convfilter.runtime import check_device, configured_backend
+    from convfilter.backend import check_device, configured_backend
 
     check_device(device)
     check_word("engine", name, ENGINES, BackendError)
@@ -37,7 +37,7 @@ def choose_engine(
     if name == "compiled" and on_gpu:
         raise BackendError(f'the compiled engine runs on the CPU only; use engine="keras" for {device}')
     if name == "keras" or on_gpu or (name == "auto" and configured_backend() != "tensorflow"):
-        from convfilter.engines.keras import KerasEngine
+        from convfilter.engines.keras_engine import KerasEngine
 
         return KerasEngine(device, tile)
     from convfilter.engines.compiled import CompiledEngine

@@ -10,19 +10,19 @@ from functools import lru_cache
 
 import numpy as np
 
-from convfilter import cache
-from convfilter.cache import Entry
 from convfilter.engines.fingerprint import made_by
 from convfilter.engines.limits import instead, reach, within
 from convfilter.engines.litert import function
+from convfilter.engines.planner import allowed_errors, choose
+from convfilter.engines.raster import LARGE, Raster, Run, of_array, through
+from convfilter.engines.stage_words import in_words
+from convfilter.engines.stages import Numbers, Stage, Step, cut
 from convfilter.errors import BackendError, FilterError
-from convfilter.geometry import settle
-from convfilter.pipeline import Pair, Pipeline
-from convfilter.planner import allowed_errors, choose
-from convfilter.raster import LARGE, Raster, Run, of_array, through
-from convfilter.stage_words import in_words
-from convfilter.stages import Numbers, Stage, Step, cut
-from convfilter.wholes import stays_whole
+from convfilter.filters.geometry import settle
+from convfilter.filters.pipeline import Pair, Pipeline
+from convfilter.filters.whole_numbers import stays_whole
+from convfilter.system import cache
+from convfilter.system.cache import Entry
 
 TOLERANCE = 1e-4  # of full scale
 SAMPLE = 2**20  # pixels of a picture that the first comparison looks at
@@ -71,7 +71,7 @@ class CompiledEngine:
         except NotCompiled:
             if not self.falls_back:
                 raise
-        from convfilter.engines.keras import KerasEngine
+        from convfilter.engines.keras_engine import KerasEngine
 
         return KerasEngine(self.device, self.tile).open(pipeline, source, full_scale)
 
@@ -97,7 +97,7 @@ def open_raster(
 
 def _by_keras(pipeline: Pipeline, source: Raster, full_scale: float, tile: int | None) -> Raster:
     """What the Keras engine gives on the CPU, in strips where the picture is a large one."""
-    from convfilter.engines.keras import KerasEngine
+    from convfilter.engines.keras_engine import KerasEngine
 
     large = source.size[0] * source.size[1] > LARGE
     return KerasEngine("cpu", tile or (STRIP if large else None)).open(pipeline, source, full_scale)
@@ -185,8 +185,8 @@ def _runs(entry: Entry, stage: Stage) -> bool:
 
 def _export(structure: Structure) -> Entry:
     """Keras' own export of the structure, with numbers that can be found in it."""
-    from convfilter.model import keras
-    from convfilter.stage_model import build_stage, export_litert
+    from convfilter.engines.stage_model import build_stage, export_litert
+    from convfilter.model.build import keras
 
     if keras.config.backend() != "tensorflow":
         raise NotCompiled(
@@ -235,7 +235,7 @@ def _compare(
 ) -> None:
     """Raise NotCompiled unless the compiled result is Keras' own: the same bits where the layers keep whole
     numbers whole, else within TOLERANCE of full scale."""
-    from convfilter.engines import keras
+    from convfilter.engines import keras_engine as keras
 
     wanted = keras.run(pipeline, np.moveaxis(sample, 0, 2)[None], full_scale, "cpu")[0]
     stages = stages_of(settle(pipeline, sample.shape[1:]), full_scale, plan)

@@ -10,14 +10,14 @@ from pathlib import Path
 PACKAGES = ("convfilter", "keras", "tensorflow", "ai_edge_litert")
 # Modules that decide what a structure is compiled to, and whether that is kept as Keras' own result.
 SOURCES = (
-    "wholes",
-    "stages",
-    "stage_model",
-    "planner",
-    "raster",
-    "model",
+    "filters/whole_numbers",
+    "model/build",
+    "engines/stages",
+    "engines/stage_model",
+    "engines/planner",
+    "engines/raster",
     "engines/compiled",
-    "engines/keras",
+    "engines/keras_engine",
     "engines/limits",
     "engines/litert",
 )

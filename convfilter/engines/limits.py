@@ -12,8 +12,17 @@ from threading import Lock
 
 import numpy as np
 
-from convfilter.raster import Raster
-from convfilter.stages import Activate, Columns, CombineBlocks, Convolve, Numbers, Pooling, Stage, Step
+from convfilter.engines.raster import Raster
+from convfilter.engines.stages import (
+    Activate,
+    Columns,
+    CombineBlocks,
+    Convolve,
+    Numbers,
+    Pooling,
+    Stage,
+    Step,
+)
 
 LARGEST = 1e37  # float32 holds 3.4e38; the rest is room for rounding
 # The largest input, of either sign, for which LiteRT's activations are those of Keras; LARGEST for others.

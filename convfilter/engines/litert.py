@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from convfilter.raster import Run
-from convfilter.runtime import quiet
+from convfilter.backend import quiet
+from convfilter.engines.raster import Run
 
 
 def function(model: bytes) -> Run:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from convfilter.train.data import Row
+from convfilter.train.data.dataset import Row
 
 Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
 # Dataset.sha256 of MNIST's 60,000 training pictures

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from convfilter.errors import DataError, FilterError
-from convfilter.files import make_folder
-from convfilter.model import keras
-from convfilter.train.data import Data, Dataset, Row
+from convfilter.model.build import keras
+from convfilter.system.atomic import make_folder
+from convfilter.train.data.dataset import Data, Dataset, Row
 from convfilter.train.loop import Plan, Watcher, evaluate, train
 from convfilter.train.run import CONFIG, describe_data, environment, write_json
 

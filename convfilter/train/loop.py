@@ -17,12 +17,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from convfilter.errors import DataError
-from convfilter.files import atomic_write
-from convfilter.model import keras
-from convfilter.signals import held
-from convfilter.temporary import folder_in
-from convfilter.train.data import Dataset, Row, as_floats
-from convfilter.train.settings import own_settings
+from convfilter.model.build import keras
+from convfilter.networks.keras_settings import own_settings
+from convfilter.system.atomic import atomic_write
+from convfilter.system.interrupts import held
+from convfilter.system.temporary import folder_in
+from convfilter.train.data.dataset import Dataset, Row, as_floats
 
 
 class Watcher(Protocol):

@@ -15,16 +15,16 @@ import numpy as np
 
 from convfilter import __version__
 from convfilter.errors import DataError, FilterError
-from convfilter.files import atomic_write, make_folder
-from convfilter.machine import schedulable_cores
-from convfilter.train.architectures import build, check_name
+from convfilter.networks.architectures import build, check_name
+from convfilter.networks.npz_file import save_npz
+from convfilter.system.atomic import atomic_write, make_folder
+from convfilter.system.machine import schedulable_cores
 from convfilter.train.card import model_card
-from convfilter.train.data import Data, Dataset, Row, load, split
+from convfilter.train.data.dataset import Data, Dataset, Row, load, split
 from convfilter.train.loop import Plan, Watcher, predict, scores, seconds_trained, train
-from convfilter.train.pictures import write_all
-from convfilter.train.pictures.figures import require_matplotlib
+from convfilter.train.plots import write_all
+from convfilter.train.plots.figures import require_matplotlib
 from convfilter.train.recipes import load_recipe
-from convfilter.train.weights import save_npz
 
 CONFIG = "config.json"
 # Variables that change the order in which TensorFlow or its kernels add up.
@@ -103,7 +103,7 @@ def resume(folder: Path, watcher: Watcher, source: str | None = None) -> Result:
 
 
 def _run(data: Data, plan: Plan, folder: Path, watcher: Watcher, config: dict[str, Any]) -> Result:
-    from convfilter.model import keras
+    from convfilter.model.build import keras
 
     if data.train is None:
         raise DataError(f"{data.source}: nothing to train on; give pictures with labels")
@@ -192,7 +192,7 @@ def describe_data(data: Data) -> dict[str, Any]:
 
 def environment() -> dict[str, Any]:
     """What the bits of the weights depend on besides plan and data, as far as it can be told."""
-    from convfilter.model import keras
+    from convfilter.model.build import keras
 
     backend = keras.config.backend()
     return {

@@ -14,10 +14,10 @@ import numpy as np
 
 from convfilter.engines.compiled import Structure, _export, _with_numbers
 from convfilter.engines.litert import function
-from convfilter.pipeline import Conv, Pipeline
-from convfilter.planner import CONSTANTS, candidates, cost, features
-from convfilter.raster import of_array, through
-from convfilter.stages import Lowering, cut
+from convfilter.engines.planner import CONSTANTS, candidates, cost, features
+from convfilter.engines.raster import of_array, through
+from convfilter.engines.stages import Lowering, cut
+from convfilter.filters.pipeline import Conv, Pipeline
 
 WIDTH, ROWS = 3264, 40
 

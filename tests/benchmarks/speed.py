@@ -79,11 +79,11 @@ folder, out, side = sys.argv[1:4]
 names = sorted(os.listdir(folder))
 os.makedirs(out, exist_ok=True)
 def ours(names):
-    from convfilter.batch import Output, run
+    from convfilter.processing.batch import Output, run
     from convfilter.engines import choose_engine
-    from convfilter.filtering import Look
-    from convfilter.filters import make_pipeline
-    from convfilter.plan import plan
+    from convfilter.processing.apply import Look
+    from convfilter.filters.load import make_pipeline
+    from convfilter.processing.jobs import plan
     jobs = plan([f"{folder}/{n}" for n in names], out, recursive=False, format_name=None, pages=1)
     engine = choose_engine(device="cpu")
     at_once = engine.threads
@@ -124,7 +124,7 @@ import sys, time
 import numpy as np
 side, case, rows, columns = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 rng = np.random.default_rng(0)
-from convfilter import formulas
+from convfilter.filters import formulas
 if case == "random-15":
     weights = rng.normal(size=(1, 15, 15))
 elif case == "gaussian-31":
@@ -140,8 +140,8 @@ if side == "OpenCV":
 else:
     from convfilter import make_kernel, make_pipeline
     from convfilter.engines import choose_engine
-    from convfilter.filtering import Filtered, in_order, strips
-    from convfilter.raster import of_array
+    from convfilter.processing.apply import Filtered, in_order, strips
+    from convfilter.engines.raster import of_array
     pipeline = make_pipeline(make_kernel(weights / np.abs(weights).sum((1, 2), keepdims=True)), border="reflect")
     engine = choose_engine(device="cpu", plan="direct" if side == "direct" else "auto")
     found = np.empty((len(weights), rows, columns), np.float32)
@@ -174,8 +174,8 @@ photo.save(folder / "photo.jpg", quality=92)
 (folder / "many").mkdir()
 for number in range(count):
     photo.rotate(number / 10).save(folder / "many" / f"{number:03}.jpg", quality=92)
-from convfilter.image_rows_write import TiffRows
-from convfilter.picture import Metadata
+from convfilter.images.tiff_writer import TiffRows
+from convfilter.images.picture import Metadata
 gray = np.asarray(photo.convert("L"))
 band = np.tile(gray, (256 // len(gray) + 1, -(-tiff_side // gray.shape[1])))[:256, :tiff_side]
 with open(folder / "large.tif", "wb") as file:

@@ -1,0 +1,1 @@
+"""Handwritten digits in a photograph, found and made like those that networks were trained on."""

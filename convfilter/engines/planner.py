@@ -1,0 +1,220 @@
+"""Which exact rewriting of a convolution is fastest: chosen by a cost model fitted to measurements.
+
+What may replace a convolution: the same over blocks of columns (stages.banded), and, where its kernels are
+of low rank, a pass down the columns and one along the rows. Whole-number kernels keep every bit: they are
+only split where the factors are whole numbers too. Others stay within ERROR of full scale.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from convfilter.engines.stages import (
+    WIDE,
+    Columns,
+    Convolve,
+    Lowering,
+    Numbers,
+    banded,
+    direct,
+    spread,
+)
+from convfilter.filters.pipeline import Combine, Conv, Pipeline, channels
+from convfilter.filters.whole_numbers import EXACT
+
+OVERFLOWING = ("exponential",)  # activations that enlarge differences without bound
+ERROR = 2e-5  # of full scale; results are promised to 1e-4
+MOST_WEIGHTS = 2**20  # of a banded kernel
+PHASES = (8, 16)
+FEW = 49  # weights of a filter up to which none is split: so an edit of its numbers changes no structure
+VECTOR = 16  # floats of AVX-512
+MOST_TAPS = 25  # of a DepthwiseConv2D: XNNPACK takes more in several passes, five times slower
+WHITE = 65535  # the largest whole number of a picture
+
+# Nanoseconds on one core for each of the features below; fitted by tests/benchmarks/plans.py.
+CONSTANTS = (0.018, 0.53, 0.088, 0.11, 0.8, 0.15)
+
+
+def choose(conv: Conv, phases: bool, plan: str = "auto", error: float = ERROR) -> Lowering:
+    """The cheapest lowering of `conv`; `phases`: whether its columns may be seen as channels. error: the
+    largest difference that it may make."""
+    return direct(conv) if plan == "direct" else candidates(conv, phases, error)[0]
+
+
+def allowed_errors(pipeline: Pipeline) -> list[float]:
+    """For each convolution, what its lowering may be off, so that the result is off by ERROR at most."""
+    allowed, gain = [], 1.0
+    for layer, count in reversed([*zip(pipeline.layers, channels(pipeline), strict=False)]):
+        if getattr(layer, "activation", getattr(layer, "function", None)) in OVERFLOWING:
+            gain = np.inf
+        if isinstance(layer, Conv):
+            allowed.append(ERROR / len(pipeline.convs) / max(gain, 1.0))
+            gain *= float(np.abs(layer.weights).sum((0, 1, 2)).max())
+        elif isinstance(layer, Combine):
+            gain *= {"sum": count, "magnitude": count**0.5}.get(layer.how, 1.0)
+    return allowed[::-1]
+
+
+def candidates(conv: Conv, phases: bool, error: float = ERROR) -> list[Lowering]:
+    """All that a convolution may become, the cheapest first."""
+    return sorted([direct(conv), *(_rewritten(conv, error) if phases else ())], key=cost)
+
+
+def _rewritten(conv: Conv, error: float) -> Iterator[Lowering]:
+    kh, kw, _, filters = conv.weights.shape
+    split = _split(conv, error) if kh * kw > FEW else None
+    for count in PHASES:
+        blocks = (count + (kw - 1) * conv.dilation[1] - 1) // count + 1
+        if kh * blocks * filters * count**2 <= MOST_WEIGHTS:
+            yield direct(conv, count)
+        if split is not None:
+            factors, rows, off = split
+            if blocks * filters * factors.shape[1] * count**2 <= MOST_WEIGHTS:
+                yield _columns_then_rows(conv, factors, rows, off, count)
+    if filters > 2 and kh * kw > FEW:
+        yield from _shared(conv, error)
+
+
+@dataclass(frozen=True)
+class Option:
+    """A lowering that was weighed. cost: nanoseconds an output pixel, on one core."""
+
+    name: str
+    cost: float
+    error: float
+    chosen: bool
+
+
+def weighed(conv: Conv, phases: bool, error: float = ERROR) -> list[Option]:
+    """Everything `choose` chose from, the cheapest first."""
+    found = candidates(conv, phases, error)
+    return [Option(each.name, cost(each), each.error, number == 0) for number, each in enumerate(found)]
+
+
+def cost(lowering: Lowering) -> float:
+    """About how many nanoseconds an output pixel takes on one core."""
+    return sum(count * each for count, each in zip(features(lowering), CONSTANTS, strict=True))
+
+
+def features(lowering: Lowering) -> tuple[float, ...]:
+    """What the cost counts, for an output pixel: products of convolutions, taps of them, products down
+    columns, floats that a step reads or writes, results of a bank that stand block by block, and one. Of
+    channels whole vectors count."""
+    products = taps = down = moved = 0.0
+    for step in lowering.steps:
+        if isinstance(step, Convolve):
+            vectors = _vectors(step.filters)
+            taps += step.size[0] * step.size[1] * vectors
+            products += step.size[0] * step.size[1] * step.channels * vectors * VECTOR
+            moved += step.channels + step.filters
+        elif isinstance(step, Columns):
+            made = step.channels * step.copies
+            down += step.taps * -(-made // VECTOR) * VECTOR
+            moved += step.channels + (3 if step.copies > 1 else 1) * made
+    each = lowering.phases
+    last = lowering.steps[-1]
+    made = last.filters // each if isinstance(last, Convolve) else 1
+    apart = made if made > 1 and each >= WIDE else 0
+    return products / each, taps / each, down / each, moved / each, apart, 1.0
+
+
+def _vectors(filters: int) -> float:
+    """XNNPACK computes pairs of vectors where it can, a pair in 1.4 times the time of one."""
+    return -(-filters // VECTOR) if filters < 2 * VECTOR else 1.4 * -(-filters // (2 * VECTOR))
+
+
+def _split(conv: Conv, allowed: float) -> tuple[np.ndarray, np.ndarray, float] | None:
+    """Kernels (kh, kw, 1, F) as sums of column × row: factors (kh, R), rows (kw, R, F) with zeros where a
+    column belongs to another filter, and the error; None where whole numbers can't be kept."""
+    kernels = np.moveaxis(conv.weights[:, :, 0], 2, 0)  # (F, kh, kw)
+    whole = _scale(conv.weights) > 0
+    parts = [_whole_rank_one(kernel) if whole else _low_rank(kernel, allowed) for kernel in kernels]
+    found = [part for part in parts if part is not None]
+    if len(found) < len(parts):
+        return None
+    factors = np.concatenate([down for down, _ in found], axis=1)
+    rows = np.zeros((conv.weights.shape[1], factors.shape[1], len(found)))
+    at, error = 0, 0.0
+    for number, ((down, along), kernel) in enumerate(zip(found, kernels, strict=True)):
+        rows[:, at : at + down.shape[1], number] = along.T
+        at += down.shape[1]
+        error = max(error, float(np.abs(down @ along - kernel).sum()))
+    return factors, rows, error
+
+
+def _scale(weights: np.ndarray) -> int:
+    """The smallest power of two that makes all weights whole numbers; 0 where none up to 2^16 does."""
+    return next((2**k for k in range(17) if not np.any(weights * 2**k % 1)), 0)
+
+
+def _whole_rank_one(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """column (kh, 1) and row (1, kw) of whole numbers (over a power of two) whose product is the kernel."""
+    scale = _scale(kernel)
+    whole = np.rint(kernel * scale).astype(np.int64)
+    if not whole.any():
+        return np.zeros((len(kernel), 1)), np.zeros((1, kernel.shape[1]))
+    line = whole[np.argmax(np.abs(whole).sum(1))]
+    line = line // np.gcd.reduce(line)
+    column = whole @ line // (line @ line)
+    if np.abs(whole).sum() * WHITE >= EXACT or not np.array_equal(np.outer(column, line), whole):
+        return None
+    return column[:, None] / scale, line[None].astype(float)
+
+
+def _low_rank(kernel: np.ndarray, allowed: float) -> tuple[np.ndarray, np.ndarray]:
+    """columns (kh, R) and rows (R, kw) of the least rank whose product differs by at most `allowed`."""
+    u, s, vt = np.linalg.svd(kernel, full_matrices=False)
+    for rank in range(1, len(s) + 1):
+        down, along = u[:, :rank] * s[:rank], vt[:rank]
+        if np.abs(down @ along - kernel).sum() <= allowed:
+            break
+    return down, along
+
+
+def _columns_then_rows(
+    conv: Conv, factors: np.ndarray, rows: np.ndarray, error: float, phases: int
+) -> Lowering:
+    """Columns (kh, R), then each filter's rows (kw, R, F), over blocks of columns."""
+    band = banded(spread(rows[None], (1, conv.dilation[1])), phases)
+    _, blocks, channels, filters = band.shape
+    along = Convolve((1, blocks), channels, filters, activation=conv.activation)
+    first, down = _down(factors, conv.dilation[0], phases)
+    bias = np.repeat(conv.bias, phases)
+    numbers = (*down, Numbers(band.astype(np.float32)), Numbers(bias.astype(np.float32)))
+    over = f" over {phases} columns" if phases > 1 else ""
+    return Lowering(f"rank {factors.shape[1]}{over}", (first, along), numbers, phases, blocks, error)
+
+
+def _down(factors: np.ndarray, dilation: int, phases: int) -> tuple[Convolve | Columns, list[Numbers]]:
+    """The step that filters blocks of columns by each of the factors (taps, copies)."""
+    taps, copies = factors.shape
+    if taps <= MOST_TAPS and phases >= WIDE:
+        kernel = np.repeat(factors, phases, axis=1)[:, None, :, None]  # (taps, 1, copies·phases, 1)
+        return Columns(taps, phases, copies, dilation), [Numbers(kernel.astype(np.float32))]
+    kernel = np.einsum("tc,pq->tpcq", factors, np.eye(phases)).reshape(taps, 1, phases, copies * phases)
+    numbers = [
+        Numbers(kernel.astype(np.float32)),
+        Numbers(np.zeros(copies * phases, np.float32)),
+    ]
+    return Convolve((taps, 1), phases, copies * phases, dilation=(dilation, 1)), numbers
+
+
+def _shared(conv: Conv, allowed: float) -> Iterator[Lowering]:
+    """A bank as columns that all its filters share, then rows of each; not for whole numbers, or where it
+    saves nothing."""
+    kh, kw, _, filters = conv.weights.shape
+    if _scale(conv.weights):
+        return
+    u, s, vt = np.linalg.svd(conv.weights[:, :, 0].reshape(kh, kw * filters), full_matrices=False)
+    for rank in range(1, len(s)):
+        along = (s[:rank, None] * vt[:rank]).reshape(rank, kw, filters).transpose(1, 0, 2)
+        product = np.einsum("hr,wrf->hwf", u[:, :rank], along)
+        error = float(np.abs(product - conv.weights[:, :, 0]).sum((0, 1)).max())
+        if error <= allowed:
+            break
+    else:
+        return
+    for phases in (1, 2):
+        lowering = _columns_then_rows(conv, u[:, :rank], along, error, phases)
+        yield replace(lowering, name=f"shared, {lowering.name}")

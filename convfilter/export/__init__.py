@@ -1,0 +1,1 @@
+"""A filter as a file that other programs run."""

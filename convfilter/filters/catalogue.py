@@ -1,0 +1,117 @@
+"""Where kernels are: the user's folder, the folders of CONVFILTER_KERNELS, then those shipped."""
+
+import difflib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from convfilter.errors import FilterError
+from convfilter.filters.formulas import FORMULAS, is_formula, parse_formula
+from convfilter.filters.kernel import Kernel, read_kernel
+from convfilter.system import machine
+
+SCHEMA_SUFFIX = ".schema.json"
+_NETWORKS = (".keras", ".npz")
+_MODELS = (".onnx", ".tflite", ".xml", ".h5", ".hdf5", ".pb", ".pt", ".pth", ".safetensors")
+
+
+def user_folder() -> Path | None:
+    """The user's own kernels: `kernels/` in the platform's configuration folder, if the user has one."""
+    folder = machine.user_folder("config")
+    return folder and folder / "kernels"
+
+
+def shipped_folder() -> Path:
+    """The kernels of the installed package, or of the checkout it runs from."""
+    packaged = Path(__file__).parents[1] / "kernels"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "kernels"
+
+
+def folders() -> list[Path]:
+    """The folders a name is looked up in, first match wins."""
+    extra = [Path(part) for part in os.environ.get("CONVFILTER_KERNELS", "").split(os.pathsep) if part]
+    own = user_folder()
+    return [*([own] if own else []), *extra, shipped_folder()]
+
+
+def files() -> dict[str, Path]:
+    """Every kernel's name and file, sorted by name; a user's kernel hides a shipped one of its name."""
+    found: dict[str, Path] = {}
+    for folder in reversed(folders()):
+        found.update({path.stem: path for path in _kernel_files(folder)})
+    return dict(sorted(found.items()))
+
+
+def _kernel_files(folder: Path) -> Iterator[Path]:
+    try:
+        for path in folder.glob("*.json"):
+            if not path.name.endswith(SCHEMA_SUFFIX) and path.is_file():
+                yield path
+    except OSError as error:
+        raise FilterError(f"{folder}: {error.strerror}; mend CONVFILTER_KERNELS") from error
+
+
+def find(name: str, others: Iterable[str] = (), folder: Path = Path()) -> Path:
+    """The file of the kernel `name`. Raises FilterError with the name of a file in `folder` that may be
+    meant, or the nearest names, `others` among them."""
+    known = files()
+    if name in known:
+        return known[name]
+    if not name:
+        raise FilterError("an empty name for a filter; is a variable unset?")
+    _refuse_model(name)
+    if name.lstrip().startswith(("[", "{")):
+        raise FilterError(
+            f"{name[:100]}: a kernel's text; save it in a file, such as mine.json, and give that"
+        )
+    for beside in (f"{name}.json", name):
+        if os.path.isfile(folder / beside):
+            raise FilterError(f'no kernel named "{name}"; did you mean the file ./{beside}?')
+    near = (
+        difflib.get_close_matches(name.lower(), [*known, *others], 3)
+        or [other for other in known if name in other][:3]
+    )
+    hint = f"did you mean {' or '.join(near)}?" if near else "see `convfilter kernels list`"
+    raise FilterError(f'no kernel named "{name}"; {hint}')
+
+
+def locate(text: str, folder: Path = Path()) -> Path | None:
+    """The file that a FILTER names, a relative path taken from `folder`; None for a formula.
+
+    Of a file's name and a formula's the file's wins. Raises FilterError with the nearest names.
+    """
+    if is_path(text):
+        _refuse_model(text)
+        return folder / text
+    if ":" in text or (is_formula(text) and text not in files()):
+        return None
+    return find(text, FORMULAS, folder)
+
+
+def load_kernel(text: str | Path, folder: Path = Path()) -> Kernel:
+    """A kernel by name (`sobel`), by path (`./mine.json`) or by formula (`gaussian:sigma=2`).
+
+    Raises FilterError.
+
+    >>> load_kernel("sobel-x").weights[:, :, 0, 0].tolist()
+    [[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]
+    """
+    path = locate(str(text), folder)
+    return read_kernel(path) if path else parse_formula(str(text))
+
+
+def _refuse_model(text: str) -> None:
+    """FilterError for the name of a model file, which is a network and no FILTER."""
+    suffix = Path(text).suffix.lower()
+    if suffix in _NETWORKS:
+        raise FilterError(
+            f"{text}: a network, not a filter; `convfilter kernels extract {text} --layer NAME --out FOLDER` "
+            f"writes what a layer has learned as filters, `convfilter predict {text} PICTURE` reads digits"
+        )
+    if suffix in _MODELS:
+        raise FilterError(f"{text}: a model file, not a filter; give the filter it was made of")
+
+
+def is_path(text: str) -> bool:
+    """Whether a FILTER is meant as a file's path."""
+    return text.endswith(".json") or "/" in text or os.sep in text

@@ -1,0 +1,38 @@
+"""Pictures to a size, by Pillow's antialiased resizing."""
+
+import numpy as np
+from PIL import Image
+
+from convfilter.images.picture import Picture
+
+
+def resized(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A plane (H, W) of any real type → (height, width) float32; areas are averaged with Lanczos' window."""
+    image = Image.fromarray(np.ascontiguousarray(plane, np.float32))
+    return np.asarray(image.resize(size[::-1], Image.Resampling.LANCZOS))
+
+
+def eight_bit(picture: Picture) -> np.ndarray:
+    """The pixels as (H, W, C) uint8, as networks are trained on them; clear pixels are black."""
+    pixels = picture.pixels if picture.pixels.ndim == 3 else picture.pixels[..., None]
+    if pixels.dtype == np.uint8 and picture.alpha is None:
+        return pixels
+    values = np.nan_to_num(pixels.astype(np.float64), posinf=0, neginf=0) * (255 / picture.full_scale)
+    if picture.alpha is not None:
+        values *= picture.alpha[..., None] / picture.full_scale
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+def fitted(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W, C) uint8 → (*size, C) uint8: as large as fits with its aspect kept, centred on black."""
+    height, width, channels = pixels.shape
+    if (height, width) == size:
+        return pixels
+    scale = min(size[0] / height, size[1] / width)
+    inner = max(1, round(height * scale)), max(1, round(width * scale))
+    top, left = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+    canvas = np.zeros((*size, channels), np.uint8)
+    for channel in range(channels):
+        values = np.clip(np.rint(resized(pixels[..., channel], inner)), 0, 255)
+        canvas[top : top + inner[0], left : left + inner[1], channel] = values
+    return canvas

@@ -1,0 +1,233 @@
+"""Array -> file."""
+
+import os
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from convfilter.errors import FilterError, PictureError
+from convfilter.images import high_bit_depth as tiff
+from convfilter.images.metadata import storable
+from convfilter.images.picture import Format, Picture
+
+_INCH = 0.0254  # metres
+_PNG_COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> PNG colour type
+_LEVEL = 4  # of PNG's compression: 1.7 times as fast as zlib's usual 6, and 1 % larger
+_JPEG_HEAD = 2**17  # bytes left for a JPEG's metadata
+_TIFF_LIMIT = 2**32 - 2**20  # bytes; offsets are 32-bit
+
+
+def write(target: BinaryIO, pages: Sequence[Picture], format: Format, *, quality: int | None = None) -> None:
+    """Write `pages` to an open binary file; what the format has no room for (alpha, metadata) is left out.
+
+    Several pages need a format with `pages`: a TIFF gets one page each, an npy (H, W, N) planes on the last
+    axis. FilterError for a quality outside 1 to 100 or a read-only format, PictureError for a picture too
+    large for the format, ValueError for pages the caller should have converted first.
+    """
+    if not format.writable:
+        raise FilterError(f"{format.name} pictures can only be read; write another format, such as png")
+    if quality is not None and not 1 <= quality <= 100:
+        raise FilterError(f"quality {quality} is not in 1 to 100; leave it out for the default")
+    _check(pages, format)
+    pages = [_fitting(page, format) for page in pages]
+    if format.name == "npy":
+        _write_npy(target, pages)
+    elif format.name == "tiff":
+        _write_tiff(target, pages)
+    elif format.codec == "PPM":
+        _write_netpbm(target, pages[0], colour=format.colour)
+    elif format.name == "png" and pages[0].pixels.dtype == np.uint16:
+        _write_png16(target, pages[0])
+    else:
+        _write_pillow(target, pages[0], format, quality or format.quality)
+
+
+def _check(pages: Sequence[Picture], format: Format) -> None:
+    """ValueError for pages that this format can't hold; PictureError where only their size is at fault."""
+    if not pages or (len(pages) > 1 and not format.pages):
+        raise ValueError(f"{len(pages)} pages for a {format.name} file")
+    for page in pages:
+        shape, dtype = page.pixels.shape, page.pixels.dtype
+        if dtype.name not in format.dtypes:
+            raise ValueError(f"{dtype} pixels for a {format.name} file, which holds {format.dtypes}")
+        channels = 1 if len(shape) == 2 else shape[2] if len(shape) == 3 else 0
+        if not format.bands and channels not in ((1, 3) if format.colour else (1,)):
+            raise ValueError(f"pixels of shape {shape} for a {format.name} file")
+        if page.alpha is not None and (page.alpha.shape, page.alpha.dtype) != (shape[:2], dtype):
+            raise ValueError(f"alpha {page.alpha.shape} {page.alpha.dtype} over pixels {shape} {dtype}")
+        if format.max_side and max(shape[:2]) > format.max_side:
+            raise PictureError(
+                f"a {format.name} picture is at most {format.max_side} pixels a side, not "
+                f"{shape[1]} x {shape[0]}; write png or tiff"
+            )
+
+
+def _fitting(page: Picture, format: Format) -> Picture:
+    """The page without a channel axis of one, and without an alpha or metadata that have no room."""
+    pixels = page.pixels
+    if format.name != "npy" and pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    held = page.metadata
+    gray = pixels.ndim == 2 and format.name != "webp"  # WebP has no gray: written as colour
+    icc = held.icc if icc_fits(held.icc, 1 if gray else 3) else None
+    return Picture(pixels, page.alpha if format.alpha else None, storable(replace(held, icc=icc), format))
+
+
+def icc_fits(icc: bytes | None, channels: int) -> bool:
+    """Whether a profile describes pixels of so many channels: its colour space stands at byte 16."""
+    return icc is not None and icc[16:20] == {1: b"GRAY", 3: b"RGB "}.get(channels)
+
+
+def _joined(page: Picture) -> np.ndarray:
+    """Pixels and alpha as one array, (H, W) or (H, W, C)."""
+    if page.alpha is None:
+        return page.pixels
+    return np.dstack([page.pixels, page.alpha])
+
+
+def _write_pillow(target: BinaryIO, page: Picture, format: Format, quality: int | None) -> None:
+    """An 8-bit picture encoded by Pillow."""
+    image = Image.fromarray(np.ascontiguousarray(_joined(page)))  # L, LA, RGB or RGBA, by its shape
+    held = page.metadata
+    options: dict[str, Any] = {
+        "quality": quality,
+        "compress_level": _LEVEL,
+        "icc_profile": held.icc,
+        "exif": held.exif,
+        "dpi": held.dpi,
+    }
+    if format.codec == "WEBP":
+        image = image.convert("RGB" if page.alpha is None else "RGBA")
+    given = {key: value for key, value in options.items() if value is not None}
+    if format.codec != "JPEG" or not _write_aside(target, image, format.codec, given):
+        image.save(target, format.codec, **given)
+
+
+def _write_aside(target: BinaryIO, image: Image.Image, codec: str, options: dict[str, Any]) -> bool:
+    """Encode into memory that has a descriptor, then write that; False, and nothing written, if it can't be.
+
+    Pillow lets other threads run only while it writes to a descriptor itself. It takes a write that the
+    system cut short for a whole one, but within memory reserved beforehand the system cuts none short.
+    """
+    if not hasattr(os, "memfd_create"):  # not Linux
+        return False
+    room = image.width * image.height * (1 + len(image.getbands())) // 4 + _JPEG_HEAD
+    try:
+        with open(os.memfd_create("picture"), "w+b", buffering=0) as memory:
+            os.posix_fallocate(memory.fileno(), 0, room)
+            image.save(memory, codec, **options)
+            size = memory.tell()
+            data = os.pread(memory.fileno(), size, 0)
+    except OSError:  # too little memory, too many files, a limit to their size; or the encoder's own
+        return False
+    if size > room or len(data) < size:
+        return False
+    target.write(data)
+    return True
+
+
+def _write_npy(target: BinaryIO, pages: Sequence[Picture]) -> None:
+    """One page as it is; several stacked on the last axis."""
+    array = pages[0].pixels if len(pages) == 1 else np.dstack([page.pixels for page in pages])
+    np.lib.format.write_array(target, np.ascontiguousarray(array), allow_pickle=False)
+
+
+def _write_netpbm(target: BinaryIO, page: Picture, colour: bool) -> None:
+    """Binary PGM, or PPM (a gray picture in three equal channels); 16 bits are big-endian."""
+    pixels = page.pixels
+    if colour and pixels.ndim == 2:
+        pixels = np.dstack([pixels] * 3)
+    height, width = pixels.shape[:2]
+    target.write(b"%s\n%d %d\n%d\n" % (b"P6" if colour else b"P5", width, height, np.iinfo(pixels.dtype).max))
+    target.write(_big_endian(pixels).tobytes())
+
+
+def _big_endian(samples: np.ndarray) -> np.ndarray:
+    return samples.astype(samples.dtype.newbyteorder(">"), order="C", copy=False)
+
+
+def _write_png16(target: BinaryIO, page: Picture) -> None:
+    """A 16-bit PNG of any colour type; Pillow writes only gray ones without alpha."""
+    samples = _big_endian(_joined(page))
+    height, width = samples.shape[:2]
+    channels = 1 if samples.ndim == 2 else samples.shape[2]
+    rows = samples.view(np.uint8).reshape(height, -1)
+    filtered = np.full((height, rows.shape[1] + 1), 2, np.uint8)  # each row: filter 'up', then the bytes
+    filtered[0, 1:] = rows[0]
+    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])  # modulo 256
+    target.write(b"\x89PNG\r\n\x1a\n")
+    _chunk(target, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, _PNG_COLOURS[channels], 0, 0, 0))
+    held = page.metadata
+    if held.icc:
+        _chunk(target, b"iCCP", b"ICC Profile\0\0" + zlib.compress(held.icc))
+    if held.dpi:
+        _chunk(target, b"pHYs", struct.pack(">IIB", *(round(dots / _INCH) for dots in held.dpi), 1))
+    if held.exif:
+        _chunk(target, b"eXIf", held.exif.removeprefix(b"Exif\0\0"))
+    _chunk(target, b"IDAT", zlib.compress(filtered.data, _LEVEL))
+    _chunk(target, b"IEND", b"")
+
+
+def _chunk(target: BinaryIO, kind: bytes, data: bytes) -> None:
+    """One PNG chunk: length, kind, data, checksum."""
+    target.write(struct.pack(">I", len(data)) + kind)
+    target.write(data)
+    target.write(struct.pack(">I", zlib.crc32(data, zlib.crc32(kind))))
+
+
+def _write_tiff(target: BinaryIO, pages: Sequence[Picture]) -> None:
+    """A little-endian TIFF, uncompressed, one strip a page: directory, then samples, page after page."""
+    total = sum(page.pixels.nbytes + (0 if page.alpha is None else page.alpha.nbytes) for page in pages)
+    if total > _TIFF_LIMIT:
+        raise PictureError(f"{total} bytes of pixels are more than a TIFF holds; write npy or fewer pages")
+    target.write(b"II*\0" + struct.pack("<I", 8))
+    offset = 8
+    for number, page in enumerate(pages, 1):
+        samples = _joined(page)
+        samples = samples.astype(samples.dtype.newbyteorder("<"), order="C", copy=False)
+        tags = _tiff_tags(page, samples)
+        directory = bytearray(tags.tobytes(offset))
+        end = offset + len(directory) + samples.nbytes
+        padding = end % 2  # directories start at even places
+        if number < len(pages):  # the link to the next directory follows the 12-byte entries
+            struct.pack_into("<I", directory, 2 + 12 * len(tags), end + padding)
+        target.write(directory)
+        target.write(samples.tobytes())
+        target.write(bytes(padding))
+        offset = end + padding
+
+
+def _tiff_tags(page: Picture, samples: np.ndarray) -> Any:
+    """The directory of one page; the strip's place counts from the directory's end."""
+    height, width = samples.shape[:2]
+    channels = 1 if samples.ndim == 2 else samples.shape[2]
+    tags = tiff.directory(b"II*\0\x08\0\0\0")
+    held = page.metadata
+    if held.exif:
+        exif = Image.Exif()
+        exif.load(held.exif)
+        for tag in exif:
+            tags[tag] = exif.get_ifd(tag) or exif[tag]
+    tags[tiff.WIDTH], tags[tiff.HEIGHT] = width, height
+    tags[tiff.BITS] = (samples.dtype.itemsize * 8,) * channels
+    tags[tiff.COMPRESSION], tags[tiff.PLANAR] = 1, 1
+    colours = 1 if page.pixels.ndim == 2 else page.pixels.shape[2]
+    rgb = colours == 3 and not page.metadata.bands
+    tags[tiff.PHOTOMETRIC] = 2 if rgb else 1
+    tags[tiff.SAMPLES], tags[tiff.STRIP_ROWS] = channels, height
+    tags[tiff.STRIP_OFFSETS], tags[tiff.STRIP_SIZES] = 0, samples.nbytes
+    tags[tiff.SAMPLE_FORMAT] = (1 if samples.dtype.kind == "u" else 3,) * channels
+    extra = (0,) * (colours - (3 if rgb else 1)) + ((2,) if page.alpha is not None else ())
+    if extra:
+        tags[tiff.EXTRA_SAMPLES] = extra  # 0: a band of any kind, 2: alpha, colours not multiplied with it
+    if held.dpi:
+        tags[tiff.X_RESOLUTION], tags[tiff.Y_RESOLUTION] = held.dpi
+        tags[tiff.RESOLUTION_UNIT] = 2  # inch
+    if held.icc:
+        tags[tiff.ICC_PROFILE] = held.icc
+    return tags

@@ -1,0 +1,1 @@
+"""Networks: their architectures, their files, and their convolutions as kernels."""

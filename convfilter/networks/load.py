@@ -1,0 +1,131 @@
+"""Model files, `.keras` and `.npz`: loaded only after a look inside.
+
+A `.keras` file is code as much as data. An `.npz`, as a run leaves it beside, holds numbers only.
+"""
+
+import hashlib
+import importlib
+import pkgutil
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convfilter.errors import DataError, FilterError, refuse_address
+from convfilter.images.picture import extension_format, shown
+from convfilter.networks.archive import first_line, too_large
+from convfilter.networks.keras_file import RESAVE, SAVE, check_classes, read_description
+from convfilter.networks.npz_file import load_npz
+
+if TYPE_CHECKING:
+    from convfilter.model.build import keras
+
+SUFFIXES = (".keras", ".npz")
+
+_KINDS = {
+    ".h5": "a model in Keras' old format",
+    ".hdf5": "a model in Keras' old format",
+    ".pkl": "a pickle, which runs any code when it is read",
+    ".pickle": "a pickle, which runs any code when it is read",
+    ".joblib": "a pickle, which runs any code when it is read",
+    ".pt": "a PyTorch file",
+    ".pth": "a PyTorch file",
+    ".pb": "a TensorFlow graph",
+    ".tflite": "a TensorFlow Lite model",
+    ".onnx": "an ONNX model",
+    ".safetensors": "a file of weights without a network",
+}
+_MAGIC = {
+    b"\x89HDF\r\n\x1a\n": _KINDS[".h5"],
+    **{bytes((0x80, protocol)): _KINDS[".pkl"] for protocol in range(2, 6)},
+}
+_ONLY = "only .keras files and the .npz of a run are loaded"
+
+
+def load_model(path: Path | str) -> "keras.Model":
+    """The network in a `.keras` file, in Keras' safe mode, or in the `.npz` of a run; uncompiled.
+
+    Raises FilterError (exit 2) for a file that is neither or that asks for code, DataError (exit 1) for
+    one that is missing, damaged or dangerous to unpack.
+    """
+    path = Path(path)
+    check_kind(path)
+    if not is_code(path):
+        return load_npz(path)
+    description = read_description(path)
+    _register_own_layers()
+    check_classes(path, description)
+    return _load(path)
+
+
+def _load(path: Path) -> "keras.Model":
+    from convfilter.backend import quiet
+    from convfilter.model.build import keras
+
+    try:
+        with quiet():
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except MemoryError as error:
+        raise too_large(path) from error
+    except Exception as error:  # as a hostile description makes Keras raise anything
+        raise DataError(
+            f"{shown(path)}: Keras can't build and fill the network ({first_line(error)}); {RESAVE}"
+        ) from error
+    if not isinstance(model, keras.Model):
+        raise FilterError(f"{shown(path)}: holds a {type(model).__name__}, no network; {SAVE}")
+    return model
+
+
+def _register_own_layers() -> None:
+    """Import what registers this package's layers: convfilter.model, and all of the architectures."""
+    from convfilter.networks import architectures
+
+    for module in pkgutil.iter_modules(architectures.__path__):
+        importlib.import_module(f"{architectures.__name__}.{module.name}")
+
+
+def check_kind(path: Path) -> None:
+    """Raise for what is no model file by its name or first bytes: FilterError, which says what else it is, or
+    DataError where it is missing or damaged."""
+    if path.is_dir():
+        kind = "a SavedModel folder" if (path / "saved_model.pb").exists() else "a folder"
+        raise FilterError(f"{shown(path)}: {kind}; {_ONLY}; {SAVE}")
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except (OSError, ValueError) as error:
+        refuse_address(path, DataError)
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{shown(path)}: {reason}; give the path of a .keras or .npz file") from error
+    extension = path.suffix.lower()
+    by_content = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
+    what = by_content or _KINDS.get(extension)
+    if extension_format(path) or extension == ".json":
+        what = "a picture" if extension_format(path) else "a filter's file"
+        raise FilterError(f"{shown(path)}: {what}; a MODEL is a .keras file, or the .npz of a run")
+    if what or extension not in SUFFIXES:
+        what = what or (f'a file ending in "{shown(extension)}"' if extension else "a name without an ending")
+        raise FilterError(f"{shown(path)}: {what}; {_ONLY}; {SAVE}")
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{shown(path)}: no archive, or one cut short; get a sound copy")
+
+
+def is_code(path: Path | str) -> bool:
+    """Whether a model file of this name can hold code, as all but `.npz` can."""
+    return Path(path).suffix.lower() != ".npz"
+
+
+def warn_text(path: Path | str) -> str:
+    """What the user should hear before a model that is_code is loaded from elsewhere."""
+    return (
+        f"{shown(path)}: a model file is code: it says what this computer will run. "
+        "Load only models whose source you trust."
+    )
+
+
+def file_hash(path: Path | str) -> str:
+    """SHA-256 of a file, in hexadecimal. Raises DataError where it can't be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{shown(path)}: {error.strerror or error}; check the file") from error

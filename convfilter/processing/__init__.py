@@ -1,0 +1,1 @@
+"""Pictures through engines: one picture, strips of a large one, and many."""

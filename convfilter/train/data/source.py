@@ -1,0 +1,101 @@
+"""The bytes of a data file, plain or gzip, and the pictures and labels found in it."""
+
+import contextlib
+import gzip
+import stat
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from convfilter.errors import DataError, refuse_address
+from convfilter.images.picture import shown
+from convfilter.images.sniff import reason
+
+MAX_BYTES = 4 << 30  # of pixels in one file or folder; training holds them all in memory
+MAX_LABEL = 999
+DEFLATE_MAX = 1032  # the most that deflate can unpack from one byte, so a claim beyond it is false
+WANTED = (
+    "a Kaggle CSV (train.csv, test.csv), IDX files (train-images-idx3-ubyte …), an .npz (x_train, y_train …) "
+    "or a folder with a subfolder of pictures a class"
+)
+_GZIP = b"\x1f\x8b"
+_BLOCK = 4 << 20  # bytes
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Pictures (n, H, W, C) uint8, their integer labels (n,) or None, and where each came from."""
+
+    images: np.ndarray
+    labels: np.ndarray | None
+    where: Callable[[int], str]  # of picture i, for messages: "train.csv, line 17"
+
+
+class Source:
+    """A file opened for reading, unpacked on the way; `read` never yields less than asked but at the end."""
+
+    def __init__(self, raw: BinaryIO, label: str, size: int) -> None:
+        self._raw, self.label, self.size = raw, label, size
+        self.packed = raw.read(2) == _GZIP
+        raw.seek(0)
+        self._file: BinaryIO | gzip.GzipFile = gzip.GzipFile(fileobj=raw) if self.packed else raw
+        self.position = 0  # bytes handed out
+        self.most = size * DEFLATE_MAX if self.packed else size  # bytes that can come at all
+
+    def read(self, count: int) -> bytearray:
+        """The next `count` bytes, fewer where the file ends."""
+        held = bytearray()
+        try:
+            while len(held) < count and (block := self._file.read(min(_BLOCK, count - len(held)))):
+                held += block
+        except (OSError, EOFError, zlib.error) as error:
+            at = self.position + len(held)
+            kind = "gzip data is damaged or cut short" if self.packed else "file can't be read"
+            raise DataError(
+                f"{self.label}: the {kind} after {at} bytes ({reason(error)}); get a sound copy"
+            ) from error
+        self.position += len(held)
+        return held
+
+    def report(self, progress: Progress | None) -> None:
+        """Tell how many of the file's bytes are read."""
+        if progress:
+            progress(min(self._raw.tell(), self.size), self.size)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Source]:
+    """A regular file that isn't empty; DataError for anything else."""
+    label = shown(path)
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise DataError(f"{label}: not a regular file; name a data file or a folder")
+        file = path.open("rb")
+    except FileNotFoundError as error:
+        refuse_address(path, DataError)
+        raise DataError(f"{label}: no such file or folder; check the name") from error
+    except PermissionError as error:
+        raise DataError(f"{label}: no permission to read it; change its permissions") from error
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        raise DataError(f"{label}: can't be opened ({reason(error)}); check the name") from error
+    with file:
+        size = path.stat().st_size
+        if not size:
+            raise DataError(f"{label}: the file is empty; get a sound copy")
+        yield Source(file, label, size)
+
+
+def check_bytes(count: int, label: str) -> None:
+    """DataError for more bytes of pixels than training can hold."""
+    if count > MAX_BYTES:
+        raise DataError(
+            f"{label}: {count} bytes of pixels, more than the limit of {MAX_BYTES}; "
+            f"split the data or make the pictures smaller"
+        )
