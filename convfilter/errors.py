@@ -58,3 +58,9 @@ def refuse_address(
         raise error(f"{text}: an address; give the path alone")
     whole = f"{found[1]}://{text[found.end() :]}"
     raise error(f"{whole}: an address, and convfilter knows files only; {step}")
+
+
+def printable(name: object) -> str:
+    """A name for a one-line message: escaped where it has control characters."""
+    text = str(name)
+    return text if text.isprintable() else ascii(text)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from convfilter.errors import FilterError
-from convfilter.filters.geometry import settle
+from convfilter.errors import FilterError, printable
+from convfilter.filters.geometry import resolve_padding
 from convfilter.filters.pipeline import Activation, Combine, Conv, Layer, Pad, Pipeline, Pool
-from convfilter.images.picture import Picture, format_of, full_scale, shown
+from convfilter.images.picture import Picture, format_of, full_scale
 from convfilter.system.atomic import atomic_write
 
 Output = tuple[str, np.ndarray]  # a layer's name and what it gives: (H, W, C)
@@ -36,7 +36,9 @@ def _pipeline_outputs(pipeline: Pipeline, array: np.ndarray) -> list[Output]:
 
     full = 1.0 if pipeline.values == "unit" else full_scale(array.dtype)
     planes = _fitting(array, pipeline.in_channels, pipeline.name, full)
-    pipeline = settle(replace(pipeline, data_format="channels_last"), (planes.shape[0], planes.shape[1]))
+    pipeline = resolve_padding(
+        replace(pipeline, data_format="channels_last"), (planes.shape[0], planes.shape[1])
+    )
     names = [_layer_name(layer) for layer in pipeline.layers]
     with quiet():
         model = build(pipeline, full)
@@ -142,7 +144,7 @@ def contact_sheet(
     path = Path(path)
     format = format_of(path)
     if not format.colour or not format.writable or "uint8" not in format.dtypes:
-        raise FilterError(f"{shown(path)}: a sheet needs colour; write a .png")
+        raise FilterError(f"{printable(path)}: a sheet needs colour; write a .png")
     if cell is None:
         most = max((maps.shape[2] for _, maps in outputs), default=1)
         cell = LARGE_CELL if most <= 2 else CELL

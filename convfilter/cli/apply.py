@@ -10,7 +10,7 @@ from convfilter.cli.options import FilterType, ShardType, layer_options, setting
 
 if TYPE_CHECKING:
     from convfilter.filters.pipeline import Pipeline
-    from convfilter.processing.apply import Look
+    from convfilter.processing.apply import PixelOptions
     from convfilter.processing.jobs import Job
     from convfilter.processing.manifest import Manifest
 
@@ -76,7 +76,7 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     from convfilter.cli.apply_progress import Report
     from convfilter.filters.load import make_pipeline
     from convfilter.images.picture import DEFAULT_MAX_PIXELS
-    from convfilter.processing.apply import Look
+    from convfilter.processing.apply import PixelOptions
     from convfilter.processing.jobs import check_colour, plan
     from convfilter.system import garbage
 
@@ -101,15 +101,18 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     )
     check_colour(jobs, options["color"] in ("each", "luma"))
     from convfilter.engines import choose_engine
-    from convfilter.processing.batch import Output, run  # knows Pillow: only now that all is well so far
+    from convfilter.processing.batch import (  # knows Pillow: only now that all is well so far
+        WriteOptions,
+        run,
+    )
     from convfilter.system import cache
 
-    look = Look(options["color"], options["range_"], options["linear"])
+    look = PixelOptions(options["color"], options["range_"], options["linear"])
     manifest = _manifest(options, jobs, target, pipeline, look) if target != "-" else None
     if options["shard"]:
         part, parts = options["shard"]
         jobs = jobs[part - 1 :: parts]
-    habits = Output(
+    habits = WriteOptions(
         options["quality"],
         options["max_pixels"] or DEFAULT_MAX_PIXELS,
         clobber=not options["no_clobber"],
@@ -141,7 +144,7 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
 
 
 def _manifest(
-    options: dict[str, Any], jobs: list["Job"], target: str, pipeline: "Pipeline", look: "Look"
+    options: dict[str, Any], jobs: list["Job"], target: str, pipeline: "Pipeline", look: "PixelOptions"
 ) -> "Manifest | None":
     """Where finished pictures are noted; None for a single one that nobody will resume."""
     if len(jobs) == 1 and not options["resume"]:

@@ -12,7 +12,7 @@ from convfilter.cli.wording import message
 from convfilter.errors import ConvfilterError
 
 if TYPE_CHECKING:
-    from convfilter.processing.batch import Done
+    from convfilter.processing.batch import JobResult
 
 
 class Report:
@@ -65,7 +65,7 @@ class Report:
                 + f" of {self.total}"
             )
 
-    def add(self, done: "Done") -> None:
+    def add(self, done: "JobResult") -> None:
         self.count[done.status] += 1
         if done.error:
             self.first_error = self.first_error or done.error

@@ -45,9 +45,9 @@ def command(
 
 
 def _line(done: "Exported") -> str:
-    from convfilter.images.picture import shown
+    from convfilter.errors import printable
 
-    files = ", ".join(f"{shown(path)} ({size:,} bytes)" for path, size in done.files.items())
+    files = ", ".join(f"{printable(path)} ({size:,} bytes)" for path, size in done.files.items())
     ports = " → ".join(f"{port.name} {port.shape}" for port in (done.input, done.output))
     same = f"differs from Keras by {done.difference:.2g} at most" if done.difference else "equal to Keras"
     return f"{files}: {done.format}, {same}; {ports}"

@@ -38,8 +38,7 @@ def command(model_or_filter: str, picture: Path, out: Path, columns: int, as_is:
     if Path(model_or_filter).suffix.lower() in SUFFIXES:
         from convfilter.cli.train_progress import open_model, say
         from convfilter.digits.photo import network_input
-        from convfilter.errors import FilterError
-        from convfilter.images.picture import shown
+        from convfilter.errors import FilterError, printable
 
         model = open_model(model_or_filter)
         if len(model.input_shape) != 4:
@@ -47,7 +46,7 @@ def command(model_or_filter: str, picture: Path, out: Path, columns: int, as_is:
         pixels, prepared = network_input(model, read(picture, gray=model.input_shape[-1] == 1), as_is)
         note = f"The picture: {', '.join(prepared) or 'as it is'}."
         if prepared:
-            say(f"{shown(picture)}: {', '.join(prepared)}")
+            say(f"{printable(picture)}: {', '.join(prepared)}")
     else:
         from convfilter.filters.load import make_pipeline
 

@@ -25,8 +25,7 @@ def command(model: Path, pictures: tuple[Path, ...], as_json: bool, table: Path 
     from convfilter.cli.train_progress import open_model, say
     from convfilter.cli.wording import message
     from convfilter.digits.photo import doubt, read_photo
-    from convfilter.errors import PictureError
-    from convfilter.images.picture import shown
+    from convfilter.errors import PictureError, printable
 
     network = open_model(model)
     rows: list[dict[str, Any]] = []
@@ -41,7 +40,7 @@ def command(model: Path, pictures: tuple[Path, ...], as_json: bool, table: Path 
         rows += [{"picture": str(path), "place": n, **digit} for n, digit in enumerate(found, 1)]
         warning = doubt(found)
         if warning:
-            say(f"Warning: {shown(path)}: {warning}")
+            say(f"Warning: {printable(path)}: {warning}")
         if as_json:
             click.echo(json.dumps({"picture": str(path), "digits": found, "warning": warning}))
         else:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from convfilter.digits.find import SIDE, Digit, find_digits
-from convfilter.errors import DataError, PictureError
-from convfilter.images.picture import Picture, shown
+from convfilter.errors import DataError, PictureError, printable
+from convfilter.images.picture import Picture
 from convfilter.images.read import read
 from convfilter.images.resize import eight_bit, fitted
 from convfilter.train.loop import predict
@@ -64,7 +64,7 @@ def read_photo(model: Any, path: Path, as_is: bool = False) -> list[dict[str, An
     try:
         found = digits_of(picture, as_is)
     except PictureError as error:
-        raise PictureError(f"{shown(path)}: {error}") from error
+        raise PictureError(f"{printable(path)}: {error}") from error
     probabilities = predict(model, np.stack([digit.image for digit in found])[..., None])
     if not np.isfinite(probabilities).all():
         raise DataError("the model's answers are no numbers, so its training diverged; use an earlier model")

@@ -14,11 +14,11 @@ from convfilter.engines.fingerprint import made_by
 from convfilter.engines.limits import instead, reach, within
 from convfilter.engines.litert import function
 from convfilter.engines.planner import allowed_errors, choose
-from convfilter.engines.raster import LARGE, Raster, Run, of_array, through
+from convfilter.engines.raster import LARGE, LazyPlanes, Run, of_array, through
 from convfilter.engines.stage_words import in_words
-from convfilter.engines.stages import Numbers, Stage, Step, cut
+from convfilter.engines.stages import Stage, Step, Weights, cut
 from convfilter.errors import BackendError, FilterError
-from convfilter.filters.geometry import settle
+from convfilter.filters.geometry import resolve_padding
 from convfilter.filters.pipeline import Pair, Pipeline
 from convfilter.filters.whole_numbers import stays_whole
 from convfilter.system import cache
@@ -64,7 +64,7 @@ class CompiledEngine:
         """For several pictures at once."""
         return replace(self, threads=max(1, self.threads // pictures))
 
-    def open(self, pipeline: Pipeline, source: Raster, full_scale: float) -> Raster:
+    def open(self, pipeline: Pipeline, source: LazyPlanes, full_scale: float) -> LazyPlanes:
         """As filtering.Engine. Raises NotCompiled for what only Keras can run, unless it falls back."""
         try:
             return open_raster(pipeline, source, full_scale, self.plan, self.tile)
@@ -77,15 +77,15 @@ class CompiledEngine:
 
 
 def open_raster(
-    pipeline: Pipeline, source: Raster, full_scale: float, plan: str = "auto", tile: int | None = None
-) -> Raster:
+    pipeline: Pipeline, source: LazyPlanes, full_scale: float, plan: str = "auto", tile: int | None = None
+) -> LazyPlanes:
     """The pipeline's result for `source`, as the stages that `plan` chooses; rows that hold NaN, or numbers
     so large that something may overflow, are Keras' own.
 
     Raises FilterError when the picture is too small for the pipeline, NotCompiled when only Keras can run
     this filter.
     """
-    stages = stages_of(settle(pipeline, source.size), full_scale, plan)
+    stages = stages_of(resolve_padding(pipeline, source.size), full_scale, plan)
     _check_taps(stages, source.size)
     _check_reach(stages, full_scale)
     if _missing(stages):
@@ -95,7 +95,7 @@ def open_raster(
     return instead(result, lambda: _by_keras(pipeline, source, full_scale, tile))
 
 
-def _by_keras(pipeline: Pipeline, source: Raster, full_scale: float, tile: int | None) -> Raster:
+def _by_keras(pipeline: Pipeline, source: LazyPlanes, full_scale: float, tile: int | None) -> LazyPlanes:
     """What the Keras engine gives on the CPU, in strips where the picture is a large one."""
     from convfilter.engines.keras_engine import KerasEngine
 
@@ -137,7 +137,7 @@ def _stages_of(pipeline: Pipeline, full_scale: float, plan: str) -> tuple[Stage,
 
 
 def _compile(
-    pipeline: Pipeline, source: Raster, full_scale: float, plan: str, stages: Sequence[Stage]
+    pipeline: Pipeline, source: LazyPlanes, full_scale: float, plan: str, stages: Sequence[Stage]
 ) -> None:
     """Compile what is missing and keep it, if its result is Keras' own on this picture."""
     missing = _missing(stages)  # another thread may have been faster
@@ -216,13 +216,13 @@ def _bytes(values: np.ndarray) -> bytes:
     return np.ascontiguousarray(values.transpose(axes), "<f4").tobytes()
 
 
-def _sample(pipeline: Pipeline, source: Raster, full_scale: float) -> np.ndarray:
+def _sample(pipeline: Pipeline, source: LazyPlanes, full_scale: float) -> np.ndarray:
     """(channels, rows, width): the picture, or its upper part where that is enough for the pipeline; noise
     in place of NaN and of what is beyond full scale, beside which nothing else would be seen."""
     height, width = source.size
     rows = min(height, max(SAMPLE // width, 64))
     try:
-        settle(pipeline, (rows, width))
+        resolve_padding(pipeline, (rows, width))
     except FilterError:
         rows = height
     sample = np.asarray(source.rows(0, rows), np.float32)
@@ -238,7 +238,7 @@ def _compare(
     from convfilter.engines import keras_engine as keras
 
     wanted = keras.run(pipeline, np.moveaxis(sample, 0, 2)[None], full_scale, "cpu")[0]
-    stages = stages_of(settle(pipeline, sample.shape[1:]), full_scale, plan)
+    stages = stages_of(resolve_padding(pipeline, sample.shape[1:]), full_scale, plan)
     raster = through(of_array(sample), stages, [_make_run(stage, made) for stage in stages])
     tops = range(0, raster.size[0], STRIP)
     strips = [raster.rows(top, min(top + STRIP, raster.size[0])) for top in tops]
@@ -268,7 +268,7 @@ def _make_run(stage: Stage, made: dict[Structure, Entry]) -> Run | None:
     return function(_with_numbers(entry, stage.numbers))
 
 
-def _with_numbers(entry: Entry, numbers: Sequence[Numbers]) -> bytes:
+def _with_numbers(entry: Entry, numbers: Sequence[Weights]) -> bytes:
     """The compiled model with these numbers in the places of those it was made with. Raises ValueError where
     they don't fit."""
     model = bytearray(entry.model)

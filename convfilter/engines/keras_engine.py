@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from convfilter.backend import quiet
-from convfilter.engines.raster import Raster, Run, of_array, through
+from convfilter.engines.raster import LazyPlanes, Run, of_array, through
 from convfilter.engines.stages import Stage, cut, direct
 from convfilter.errors import BackendError, ConvfilterError, PictureError
-from convfilter.filters.geometry import peak_bytes, settle
+from convfilter.filters.geometry import peak_bytes, resolve_padding
 from convfilter.filters.pipeline import Pipeline
 from convfilter.model.build import build, keras
-from convfilter.system.interrupts import held
+from convfilter.system.interrupts import interrupts_held
 from convfilter.system.machine import SHARE, available_memory
 
 _OUT_OF_MEMORY = ("resource_exhausted", "resourceexhausted", "out of memory", "oom when", "can't allocate")
@@ -38,9 +38,9 @@ class KerasEngine:
         """For several pictures at once."""
         return self
 
-    def open(self, pipeline: Pipeline, source: Raster, full_scale: float) -> Raster:
+    def open(self, pipeline: Pipeline, source: LazyPlanes, full_scale: float) -> LazyPlanes:
         """As filtering.Engine."""
-        settled = settle(pipeline, source.size)  # is the picture large enough?
+        settled = resolve_padding(pipeline, source.size)  # is the picture large enough?
         needed, have = peak_bytes(settled, source.size, 1), available_memory()
         if self.tile is None and (have is None or needed < SHARE * have):
             whole = np.asarray(np.moveaxis(source.rows(0, source.size[0]), 0, 2)[None], np.float32)
@@ -58,12 +58,12 @@ def _stages_of(pipeline: Pipeline, full_scale: float) -> tuple[Stage, ...]:
 def _stage_run(stage: Stage, device: str, name: str) -> Run | None:
     if not stage.steps:
         return None
-    from convfilter.engines.stage_model import build_stage, set_numbers
+    from convfilter.engines.stage_model import build_stage, set_weights
 
     with _working(device, name), quiet():
         _exact_floats()
         model = build_stage(stage.steps, stage.channels[0] * stage.phases)
-        set_numbers(model, stage.numbers)
+        set_weights(model, stage.numbers)
 
     def run(x: np.ndarray) -> np.ndarray:
         with _working(device, name):
@@ -76,7 +76,7 @@ def _stage_run(stage: Stage, device: str, name: str) -> Run | None:
 def _working(device: str, name: str) -> Iterator[None]:
     """On the device; whatever the backend raises comes out as PictureError about the filter `name`."""
     try:
-        with held(), _on(device):
+        with interrupts_held(), _on(device):
             yield
     except ConvfilterError:
         raise
@@ -90,7 +90,7 @@ def run(pipeline: Pipeline, batch: np.ndarray, full_scale: float, device: str = 
     device: auto | cpu | gpu | gpu:N. Raises FilterError when the picture is too small for the
     pipeline, PictureError when memory runs out, BackendError when the device is not here.
     """
-    settle(pipeline, (batch.shape[1], batch.shape[2]))  # is the picture large enough?
+    resolve_padding(pipeline, (batch.shape[1], batch.shape[2]))  # is the picture large enough?
     first = pipeline.data_format == "channels_first"
     if first:
         batch = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))

@@ -12,16 +12,16 @@ from threading import Lock
 
 import numpy as np
 
-from convfilter.engines.raster import Raster
+from convfilter.engines.raster import LazyPlanes
 from convfilter.engines.stages import (
     Activate,
     Columns,
     CombineBlocks,
     Convolve,
-    Numbers,
     Pooling,
     Stage,
     Step,
+    Weights,
 )
 
 LARGEST = 1e37  # float32 holds 3.4e38; the rest is room for rounding
@@ -58,7 +58,7 @@ def reach(stages: tuple[Stage, ...]) -> float:
     return allowed
 
 
-def _before(step: Step, numbers: list[Numbers], allowed: float) -> float:
+def _before(step: Step, numbers: list[Weights], allowed: float) -> float:
     """How large the input of a step may be; takes the step's own from the end of `numbers`."""
     match step:
         case Convolve():
@@ -97,7 +97,7 @@ def _before_activation(function: str, allowed: float) -> float:
     return min(trusted, allowed / 2 - 10)  # no activation gives more than 2·|x| + 20
 
 
-def within(source: Raster, largest: float) -> Raster:
+def within(source: LazyPlanes, largest: float) -> LazyPlanes:
     """The source, whose rows raise BeyondReachError where one of them holds NaN or more than `largest`."""
     if source.largest <= largest:
         return source
@@ -108,14 +108,14 @@ def within(source: Raster, largest: float) -> Raster:
             raise BeyondReachError
         return found
 
-    return Raster(source.size, source.channels, rows, largest)
+    return LazyPlanes(source.size, source.channels, rows, largest)
 
 
-def instead(first: Raster, second: Callable[[], Raster]) -> Raster:
+def instead(first: LazyPlanes, second: Callable[[], LazyPlanes]) -> LazyPlanes:
     """`first`, and where its rows raise BeyondReachError those of `second`, which is made when it is needed
     and is asked by one thread at a time."""
     lock = Lock()
-    made: list[Raster] = []
+    made: list[LazyPlanes] = []
 
     def rows(top: int, bottom: int) -> np.ndarray:
         try:
@@ -126,4 +126,4 @@ def instead(first: Raster, second: Callable[[], Raster]) -> Raster:
                     made.append(second())
                 return made[0].rows(top, bottom)
 
-    return Raster(first.size, first.channels, rows)
+    return LazyPlanes(first.size, first.channels, rows)

@@ -14,8 +14,8 @@ from convfilter.engines.stages import (
     WIDE,
     Columns,
     Convolve,
-    Lowering,
-    Numbers,
+    Rewrite,
+    Weights,
     banded,
     direct,
     spread,
@@ -36,7 +36,7 @@ WHITE = 65535  # the largest whole number of a picture
 CONSTANTS = (0.018, 0.53, 0.088, 0.11, 0.8, 0.15)
 
 
-def choose(conv: Conv, phases: bool, plan: str = "auto", error: float = ERROR) -> Lowering:
+def choose(conv: Conv, phases: bool, plan: str = "auto", error: float = ERROR) -> Rewrite:
     """The cheapest lowering of `conv`; `phases`: whether its columns may be seen as channels. error: the
     largest difference that it may make."""
     return direct(conv) if plan == "direct" else candidates(conv, phases, error)[0]
@@ -56,12 +56,12 @@ def allowed_errors(pipeline: Pipeline) -> list[float]:
     return allowed[::-1]
 
 
-def candidates(conv: Conv, phases: bool, error: float = ERROR) -> list[Lowering]:
+def candidates(conv: Conv, phases: bool, error: float = ERROR) -> list[Rewrite]:
     """All that a convolution may become, the cheapest first."""
     return sorted([direct(conv), *(_rewritten(conv, error) if phases else ())], key=cost)
 
 
-def _rewritten(conv: Conv, error: float) -> Iterator[Lowering]:
+def _rewritten(conv: Conv, error: float) -> Iterator[Rewrite]:
     kh, kw, _, filters = conv.weights.shape
     split = _split(conv, error) if kh * kw > FEW else None
     for count in PHASES:
@@ -92,12 +92,12 @@ def weighed(conv: Conv, phases: bool, error: float = ERROR) -> list[Option]:
     return [Option(each.name, cost(each), each.error, number == 0) for number, each in enumerate(found)]
 
 
-def cost(lowering: Lowering) -> float:
+def cost(lowering: Rewrite) -> float:
     """About how many nanoseconds an output pixel takes on one core."""
     return sum(count * each for count, each in zip(features(lowering), CONSTANTS, strict=True))
 
 
-def features(lowering: Lowering) -> tuple[float, ...]:
+def features(lowering: Rewrite) -> tuple[float, ...]:
     """What the cost counts, for an output pixel: products of convolutions, taps of them, products down
     columns, floats that a step reads or writes, results of a bank that stand block by block, and one. Of
     channels whole vectors count."""
@@ -174,33 +174,33 @@ def _low_rank(kernel: np.ndarray, allowed: float) -> tuple[np.ndarray, np.ndarra
 
 def _columns_then_rows(
     conv: Conv, factors: np.ndarray, rows: np.ndarray, error: float, phases: int
-) -> Lowering:
+) -> Rewrite:
     """Columns (kh, R), then each filter's rows (kw, R, F), over blocks of columns."""
     band = banded(spread(rows[None], (1, conv.dilation[1])), phases)
     _, blocks, channels, filters = band.shape
     along = Convolve((1, blocks), channels, filters, activation=conv.activation)
     first, down = _down(factors, conv.dilation[0], phases)
     bias = np.repeat(conv.bias, phases)
-    numbers = (*down, Numbers(band.astype(np.float32)), Numbers(bias.astype(np.float32)))
+    numbers = (*down, Weights(band.astype(np.float32)), Weights(bias.astype(np.float32)))
     over = f" over {phases} columns" if phases > 1 else ""
-    return Lowering(f"rank {factors.shape[1]}{over}", (first, along), numbers, phases, blocks, error)
+    return Rewrite(f"rank {factors.shape[1]}{over}", (first, along), numbers, phases, blocks, error)
 
 
-def _down(factors: np.ndarray, dilation: int, phases: int) -> tuple[Convolve | Columns, list[Numbers]]:
+def _down(factors: np.ndarray, dilation: int, phases: int) -> tuple[Convolve | Columns, list[Weights]]:
     """The step that filters blocks of columns by each of the factors (taps, copies)."""
     taps, copies = factors.shape
     if taps <= MOST_TAPS and phases >= WIDE:
         kernel = np.repeat(factors, phases, axis=1)[:, None, :, None]  # (taps, 1, copies·phases, 1)
-        return Columns(taps, phases, copies, dilation), [Numbers(kernel.astype(np.float32))]
+        return Columns(taps, phases, copies, dilation), [Weights(kernel.astype(np.float32))]
     kernel = np.einsum("tc,pq->tpcq", factors, np.eye(phases)).reshape(taps, 1, phases, copies * phases)
     numbers = [
-        Numbers(kernel.astype(np.float32)),
-        Numbers(np.zeros(copies * phases, np.float32)),
+        Weights(kernel.astype(np.float32)),
+        Weights(np.zeros(copies * phases, np.float32)),
     ]
     return Convolve((taps, 1), phases, copies * phases, dilation=(dilation, 1)), numbers
 
 
-def _shared(conv: Conv, allowed: float) -> Iterator[Lowering]:
+def _shared(conv: Conv, allowed: float) -> Iterator[Rewrite]:
     """A bank as columns that all its filters share, then rows of each; not for whole numbers, or where it
     saves nothing."""
     kh, kw, _, filters = conv.weights.shape

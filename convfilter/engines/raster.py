@@ -20,7 +20,7 @@ Run = Callable[[np.ndarray], np.ndarray]  # float32 (1, rows, columns, channels)
 
 
 @dataclass(frozen=True)
-class Raster:
+class LazyPlanes:
     """`rows(top, bottom)` gives (channels, bottom − top, width), of any dtype; the caller must not write
     to it. largest: what no pixel exceeds, of either sign; infinite where pixels may be anything, NaN too."""
 
@@ -30,19 +30,19 @@ class Raster:
     largest: float = np.inf
 
 
-def of_array(planes: np.ndarray) -> Raster:
+def of_array(planes: np.ndarray) -> LazyPlanes:
     """A Raster of an array (channels, height, width)."""
     channels, height, width = planes.shape
     largest = float(np.iinfo(planes.dtype).max) if planes.dtype.kind == "u" else np.inf
-    return Raster((height, width), channels, lambda top, bottom: planes[:, top:bottom], largest)
+    return LazyPlanes((height, width), channels, lambda top, bottom: planes[:, top:bottom], largest)
 
 
-def to_array(raster: Raster) -> np.ndarray:
+def to_array(raster: LazyPlanes) -> np.ndarray:
     """(channels, height, width)."""
     return raster.rows(0, raster.size[0])
 
 
-def through(source: Raster, stages: Sequence[Stage], runs: Sequence[Run | None]) -> Raster:
+def through(source: LazyPlanes, stages: Sequence[Stage], runs: Sequence[Run | None]) -> LazyPlanes:
     """The result of the stages; `runs` are their models, None where a stage only pads. Threads may ask for
     rows at once."""
     for stage, run in zip(stages, runs, strict=True):
@@ -50,7 +50,7 @@ def through(source: Raster, stages: Sequence[Stage], runs: Sequence[Run | None])
     return source
 
 
-def _after(source: Raster, stage: Stage, run: Run | None) -> Raster:
+def _after(source: LazyPlanes, stage: Stage, run: Run | None) -> LazyPlanes:
     size = stage.size(source.size)
     buffers, most = threading.local(), max(stage.rows_at_once(size[1]), 1)
 
@@ -75,7 +75,7 @@ def _after(source: Raster, stage: Stage, run: Run | None) -> Raster:
         parts = range(top, bottom, most)
         return np.concatenate([strip(part, min(part + most, bottom)) for part in parts], axis=1)
 
-    return Raster(size, stage.channels[1], rows)
+    return LazyPlanes(size, stage.channels[1], rows)
 
 
 def _buffer(kept: threading.local, shape: tuple[int, int, int]) -> np.ndarray:
@@ -102,7 +102,7 @@ def _planes(result: np.ndarray, stage: Stage, width: int) -> np.ndarray:
     return apart.reshape(channels, apart.shape[1], -1)[:, :, :width]
 
 
-def _fill(buffer: np.ndarray, source: Raster, stage: Stage, first: int, last: int) -> None:
+def _fill(buffer: np.ndarray, source: LazyPlanes, stage: Stage, first: int, last: int) -> None:
     """Rows first … last − 1 of the padded input; what lies right of the padding is left as it is: its
     results are cut off."""
     (height, width), pad = source.size, stage.pad
@@ -125,7 +125,7 @@ def _fill(buffer: np.ndarray, source: Raster, stage: Stage, first: int, last: in
 
 
 def _fill_rows(
-    inner: np.ndarray, source: Raster, outside: list[int], border: str, first: int, have: Pair
+    inner: np.ndarray, source: LazyPlanes, outside: list[int], border: str, first: int, have: Pair
 ) -> None:
     """Rows outside the picture, from those of it that are in the buffer, else from the source."""
     mirrored = border_index(np.array(outside, int), source.size[0], border).tolist()

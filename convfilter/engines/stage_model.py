@@ -11,10 +11,10 @@ from convfilter.engines.stages import (
     Columns,
     CombineBlocks,
     Convolve,
-    Numbers,
     Planes,
     Pooling,
     Step,
+    Weights,
 )
 from convfilter.model.build import activation_of, keras, layers, ops
 from convfilter.system.temporary import folder_in
@@ -83,7 +83,7 @@ def export_litert(model: keras.Sequential) -> bytes:
         return path.read_bytes()
 
 
-def set_numbers(model: keras.Sequential, numbers: Sequence[Numbers]) -> None:
+def set_weights(model: keras.Sequential, numbers: Sequence[Weights]) -> None:
     """Put a stage's numbers, which stand in the order of the layers' weights, into its model."""
     model.set_weights([np.asarray(number.values) for number in numbers])
 

@@ -72,14 +72,14 @@ Step = Convolve | Columns | Activate | CombineBlocks | Pooling | Planes
 
 
 @dataclass(frozen=True, eq=False)
-class Numbers:
+class Weights:
     """Weights of a step, float32 in Keras' shape."""
 
     values: np.ndarray
 
 
 @dataclass(frozen=True)
-class Lowering:
+class Rewrite:
     """Steps and numbers that do the work of one convolution, and how far from it they may be.
 
     error: the largest difference, as a share of full scale. blocks: blocks of `phases` columns that an
@@ -88,7 +88,7 @@ class Lowering:
 
     name: str
     steps: tuple[Step, ...]
-    numbers: tuple[Numbers, ...]
+    numbers: tuple[Weights, ...]
     phases: int = 1
     blocks: int = 1
     error: float = 0.0
@@ -101,7 +101,7 @@ class Stage:
 
     pad: Pad
     steps: tuple[Step, ...]
-    numbers: tuple[Numbers, ...]
+    numbers: tuple[Weights, ...]
     channels: tuple[int, int]
     extent: Pair = (1, 1)
     strides: Pair = (1, 1)
@@ -130,7 +130,7 @@ class Stage:
         )
 
 
-Chooser = Callable[[Conv, bool], Lowering]  # a convolution, and whether its columns may be phases
+Chooser = Callable[[Conv, bool], Rewrite]  # a convolution, and whether its columns may be phases
 
 
 def cut(pipeline: Pipeline, full_scale: float, choose: Chooser) -> tuple[Stage, ...]:
@@ -206,7 +206,7 @@ def functions_of(core: Conv | Pool | None, following: Sequence[Activation | Comb
     return own | {layer.function for layer in following if isinstance(layer, Activation)}
 
 
-def direct(conv: Conv, phases: int = 1) -> Lowering:
+def direct(conv: Conv, phases: int = 1) -> Rewrite:
     """The convolution as it is; with phases as a banded kernel over blocks of columns.
 
     The bias is already in the units of the pixels.
@@ -217,16 +217,16 @@ def direct(conv: Conv, phases: int = 1) -> Lowering:
             weights, dilation = spread(conv.weights, conv.dilation), (1, 1)
         kh, kw, channels, filters = weights.shape
         step = Convolve((kh, kw), channels, filters, conv.strides, dilation, conv.activation)
-        return Lowering("direct", (step,), _numbers(weights, conv.bias))
+        return Rewrite("direct", (step,), _numbers(weights, conv.bias))
     band = banded(spread(conv.weights, (1, conv.dilation[1])), phases)
     kh, blocks, channels, filters = band.shape
     step = Convolve((kh, blocks), channels, filters, (1, 1), (conv.dilation[0], 1), conv.activation)
     numbers = _numbers(band, np.repeat(conv.bias, phases))
-    return Lowering(f"direct over {phases} columns", (step,), numbers, phases, blocks)
+    return Rewrite(f"direct over {phases} columns", (step,), numbers, phases, blocks)
 
 
-def _numbers(weights: np.ndarray, bias: np.ndarray) -> tuple[Numbers, Numbers]:
-    return Numbers(weights.astype(np.float32)), Numbers(bias.astype(np.float32))
+def _numbers(weights: np.ndarray, bias: np.ndarray) -> tuple[Weights, Weights]:
+    return Weights(weights.astype(np.float32)), Weights(bias.astype(np.float32))
 
 
 def spread(weights: np.ndarray, dilation: Pair) -> np.ndarray:

@@ -25,17 +25,16 @@ import numpy as np
 
 from convfilter import __version__
 from convfilter.backend import configured_backend, quiet
-from convfilter.errors import BackendError, FilterError
+from convfilter.errors import BackendError, FilterError, printable
 from convfilter.export.formats import Batches, Format, Ran, format_of
-from convfilter.filters.geometry import receptive_fields, settle
+from convfilter.filters.geometry import receptive_fields, resolve_padding
 from convfilter.filters.layer_table import table
 from convfilter.filters.load import make_pipeline
 from convfilter.filters.pipeline import CoverPad, Pipeline
 from convfilter.filters.settings import Filters, FilterSettings
 from convfilter.filters.whole_numbers import stays_whole
-from convfilter.images.picture import shown
 from convfilter.system.atomic import atomic_write
-from convfilter.system.interrupts import held
+from convfilter.system.interrupts import interrupts_held
 from convfilter.system.temporary import folder_in
 
 FULL_SCALES = (255.0, 65535.0, 1.0)
@@ -90,7 +89,7 @@ def export(
     _check_packages(kind)
     with folder_in() as folder:
         draft = folder / f"filter{kind.extensions[-1]}"
-        with held(), _hushed():
+        with interrupts_held(), _hushed():
             done = _written(kind, pipeline, full, draft)
         contents = {
             path.with_suffix(end): draft.with_suffix(end).read_bytes() for end in kind.extensions[:-1]
@@ -150,7 +149,7 @@ def _attempt(kind: Format, pipeline: Pipeline, full: float, draft: Path) -> Expo
 
     model = build(pipeline, full)
     batches, expected = _trial(pipeline, full)
-    facts = {"filter": shown(pipeline.name), "full_scale": f"{full:g}", "convfilter": __version__}
+    facts = {"filter": printable(pipeline.name), "full_scale": f"{full:g}", "convfilter": __version__}
     ran = _ran(kind, model, draft, facts, batches)
     difference = max(_difference(*pair) for pair in zip(ran.results, expected, strict=True))
     if difference > _allowed(pipeline, full, expected):
@@ -215,7 +214,7 @@ def _grain(full: float) -> int:
 def _fits(pipeline: Pipeline, size: tuple[int, int]) -> bool:
     """Whether a picture of `size` is large enough."""
     try:
-        settle(pipeline, size)
+        resolve_padding(pipeline, size)
     except FilterError:
         return False
     return True

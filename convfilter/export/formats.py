@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from convfilter.errors import FilterError
-from convfilter.images.picture import shown
+from convfilter.errors import FilterError, printable
 
 Batches = list[np.ndarray]
 
@@ -40,7 +39,7 @@ def format_of(path: Path) -> Format:
     found = FORMATS.get(path.suffix.lower())
     if found is None:
         known = ", ".join(f"{extension} ({each.name})" for extension, each in FORMATS.items())
-        raise FilterError(f"{shown(path)}: its extension must name the format: {known}")
+        raise FilterError(f"{printable(path)}: its extension must name the format: {known}")
     return found
 
 

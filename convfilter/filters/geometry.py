@@ -49,7 +49,7 @@ def sizes(pipeline: Pipeline, size: Pair) -> list[Pair]:
     return found
 
 
-def settle(pipeline: Pipeline, size: Pair) -> Pipeline:
+def resolve_padding(pipeline: Pipeline, size: Pair) -> Pipeline:
     """The pipeline with every CoverPad made a Pad for a picture of `size`; checks that `size` is enough."""
     layers: list[Layer] = []
     for layer, following in _with_next(pipeline.layers):
@@ -79,7 +79,7 @@ def peak_bytes(pipeline: Pipeline, size: Pair, planes: int) -> int:
     """About how much memory a picture of `planes` takes on its way: the two largest neighbouring layers
     of one plane as float32, every plane twice, and its results four times, as they are mapped and written;
     measured at 5.5 planes of results in all for a picture that is only padded, where this says 6."""
-    settled = settle(pipeline, size)
+    settled = resolve_padding(pipeline, size)
     cells = [
         rows * columns * count
         for (rows, columns), count in zip(sizes(settled, size), channels(settled), strict=True)
@@ -114,7 +114,7 @@ def receptive_fields(pipeline: Pipeline) -> list[Field]:
     return fields
 
 
-def geometry(pipeline: Pipeline) -> Pipeline:
+def impulse_pipeline(pipeline: Pipeline) -> Pipeline:
     """A one-channel pipeline of the same geometry that only moves pixels: each kernel becomes the unit
     impulse at its anchor. It carries alpha and chroma along with strides, pools and cropping."""
     layers: list[Layer] = []

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from convfilter.filters.geometry import receptive_fields, settle, sizes
+from convfilter.filters.geometry import receptive_fields, resolve_padding, sizes
 from convfilter.filters.pipeline import (
     Activation,
     Combine,
@@ -47,7 +47,7 @@ class Sharing:
 
 def table(pipeline: Pipeline, size: Pair | None = None) -> list[Row]:
     """A row a layer, under Keras' class names. Raises FilterError when `size` is too small."""
-    settled = settle(pipeline, size) if size else pipeline
+    settled = resolve_padding(pipeline, size) if size else pipeline
     shapes = sizes(settled, size)[1:] if size else [(None, None)] * len(pipeline.layers)
     columns = (pipeline.layers, settled.layers, shapes, channels(pipeline)[1:], receptive_fields(pipeline))
     return [
@@ -58,7 +58,7 @@ def table(pipeline: Pipeline, size: Pair | None = None) -> list[Row]:
 
 def sharing(pipeline: Pipeline, size: Pair) -> list[Sharing]:
     """How many weights each convolution would need without sharing."""
-    pipeline = settle(pipeline, size)
+    pipeline = resolve_padding(pipeline, size)
     rows = []
     for layer, before, after in zip(
         pipeline.layers, sizes(pipeline, size), sizes(pipeline, size)[1:], strict=False

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from convfilter.errors import FilterError, PictureError
+from convfilter.errors import FilterError, PictureError, printable
 
 DEFAULT_MAX_PIXELS = 89_478_485  # width x height; Pillow's own limit: 256 MiB at 3 bytes a pixel
 CHANNELS_FREE = 4  # channels of a pixel that the limit of pixels allows for
@@ -205,7 +205,7 @@ def format_of(path: Path | str) -> Format:
     found = extension_format(path)
     if found is None:
         known = " ".join(end for each in FORMATS.values() if each.writable for end in each.extensions)
-        raise FilterError(f"{shown(path)}: unknown picture extension; use one of {known}")
+        raise FilterError(f"{printable(path)}: unknown picture extension; use one of {known}")
     return found
 
 
@@ -222,12 +222,6 @@ def extension_format(path: Path | str) -> Format | None:
     """The format that the extension of `path` names; None for an unknown one."""
     extension = Path(path).suffix.lower()
     return next((each for each in FORMATS.values() if extension in each.extensions), None)
-
-
-def shown(name: object) -> str:
-    """A name for a one-line message: escaped where it has control characters."""
-    text = str(name)
-    return text if text.isprintable() else ascii(text)
 
 
 def check_size(width: int, height: int, max_pixels: int, name: str, channels: int = 1) -> None:

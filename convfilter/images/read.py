@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from convfilter.backend import quiet
-from convfilter.errors import PictureError
+from convfilter.errors import PictureError, printable
 from convfilter.images import high_bit_depth as deep
 from convfilter.images.metadata import (
     INKS,
@@ -28,7 +28,6 @@ from convfilter.images.picture import (
     check_size,
     format_named,
     format_of,
-    shown,
     to_gray,
 )
 from convfilter.images.pillow_limits import pillow_limited
@@ -89,7 +88,7 @@ def read(
     name: what messages call it; the path, or 'standard input'.
     Raises PictureError, one line "NAME: what is wrong; what to do", for whatever is wrong with the file.
     """
-    label = shown(name or (source if isinstance(source, (str, Path)) else "standard input"))
+    label = printable(name or (source if isinstance(source, (str, Path)) else "standard input"))
     with opened(source, label, max_pixels) as file:
         codec = sniffed(file.read(HEAD), label)
         if isinstance(source, (str, Path)):

@@ -12,17 +12,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from convfilter.errors import PictureError, refuse_address
+from convfilter.errors import PictureError, printable, refuse_address
 from convfilter.images.npy_header import npy_header
-from convfilter.images.picture import (
-    FORMATS,
-    PIXELS,
-    as_pixels,
-    check_size,
-    extension_format,
-    pixel_type,
-    shown,
-)
+from convfilter.images.picture import FORMATS, PIXELS, as_pixels, check_size, extension_format, pixel_type
 
 _HEADS = {  # first bytes -> codec
     b"\x89PNG": "PNG",
@@ -138,7 +130,7 @@ def reason(error: Exception) -> str:
     """The first line of what a decoder said, for a message of one line."""
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     first = (said.splitlines() or [type(error).__name__])[0]
-    return shown(re.sub(r" at 0x[0-9a-f]+", "", first)[:120])  # no addresses of objects
+    return printable(re.sub(r" at 0x[0-9a-f]+", "", first)[:120])  # no addresses of objects
 
 
 def npy_pixels(file: BinaryIO, max_pixels: int, label: str) -> np.ndarray:
@@ -147,7 +139,7 @@ def npy_pixels(file: BinaryIO, max_pixels: int, label: str) -> np.ndarray:
     if len(shape) not in (2, 3):
         raise PictureError(f"{label}: an array of shape {shape}; a picture is (H, W) or (H, W, C)")
     if pixel_type(dtype) is None:
-        raise PictureError(f"{label}: an array of {shown(dtype)}; use {PIXELS}")
+        raise PictureError(f"{label}: an array of {printable(dtype)}; use {PIXELS}")
     check_size(shape[1], shape[0], max_pixels, label, math.prod(shape[2:]))
     count = math.prod(shape)
     start = file.tell()

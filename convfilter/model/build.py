@@ -12,7 +12,7 @@ from convfilter.errors import BackendError, FilterError
 from convfilter.filters.load import make_pipeline
 from convfilter.filters.pipeline import Activation, Combine, Conv, CoverPad, Layer, Pad, Pipeline, Pool
 from convfilter.filters.settings import Filters, FilterSettings
-from convfilter.system.interrupts import held
+from convfilter.system.interrupts import interrupts_held
 from convfilter.system.machine import address_space, schedulable_cores
 
 _NEEDED, _NEEDED_PER_CORE = 2.8e9, 8e7  # bytes of address space, measured; with less TensorFlow crashes
@@ -38,7 +38,7 @@ choose_backend(configured_backend())
 _check_room()
 hush_matplotlib()
 try:
-    with held(), quiet(replay=False):
+    with interrupts_held(), quiet(replay=False):
         import keras
         from keras import layers, ops
 except Exception as error:  # a broken installation, or settings of Keras that it refuses

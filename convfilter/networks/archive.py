@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from convfilter.errors import ConvfilterError, DataError
-from convfilter.images.picture import shown
+from convfilter.errors import ConvfilterError, DataError, printable
 
 MAX_TOTAL = 4 * 2**30  # bytes unpacked; VGG 16 with two moments of an optimiser is 1.7 GB
 MAX_EXPANSION = 100  # unpacked : packed, from SMALL on; neither Keras nor numpy.savez even compresses
@@ -22,12 +21,12 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     except ConvfilterError:
         raise
     except OSError as error:
-        raise DataError(f"{shown(path)}: {error.strerror or error}; check the file") from error
+        raise DataError(f"{printable(path)}: {error.strerror or error}; check the file") from error
     except MemoryError as error:
         raise too_large(path) from error
     except Exception as error:  # zipfile and NumPy raise anything on hostile bytes
         raise DataError(
-            f"{shown(path)}: damaged or cut short ({first_line(error)}); get a sound copy"
+            f"{printable(path)}: damaged or cut short ({first_line(error)}); get a sound copy"
         ) from error
 
 
@@ -36,14 +35,14 @@ def check_size(path: Path, info: zipfile.ZipInfo, limit: int) -> None:
     expands = info.file_size > max(SMALL, MAX_EXPANSION * info.compress_size)
     if info.file_size > limit or expands:
         raise DataError(
-            f'{shown(path)}: "{shown(info.filename)}" would unpack to {info.file_size:,} bytes '
+            f'{printable(path)}: "{printable(info.filename)}" would unpack to {info.file_size:,} bytes '
             f"from {info.compress_size:,}; don't use the file"
         )
 
 
 def too_large(path: Path) -> DataError:
     """The error to raise where the memory doesn't do."""
-    return DataError(f"{shown(path)}: too large for the memory here; use a smaller network")
+    return DataError(f"{printable(path)}: too large for the memory here; use a smaller network")
 
 
 def first_line(error: BaseException) -> str:

@@ -15,11 +15,10 @@ import numpy as np
 
 from convfilter.choices import ACTIVATIONS
 from convfilter.engines.stages import spread
-from convfilter.errors import FilterError
+from convfilter.errors import FilterError, printable
 from convfilter.filters.json_document import MAX_BYTES
 from convfilter.filters.kernel import MAX_NAME, MAX_WEIGHTS, parse_kernel
 from convfilter.filters.kernel_writer import format_json
-from convfilter.images.picture import shown
 from convfilter.networks.layer_names import named_layers
 from convfilter.networks.load import file_hash
 from convfilter.system.atomic import atomic_write, make_folder
@@ -33,7 +32,7 @@ _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D", "GroupedConv2D", "TableConv2D")
 
 def source_of(path: Path | str) -> str:
     """What `source` says of a model file: its name and SHA-256."""
-    return f"{shown(Path(path).name)}, SHA-256 {file_hash(path)}"
+    return f"{printable(Path(path).name)}, SHA-256 {file_hash(path)}"
 
 
 def extract(model: "keras.Model", layer_name: str, source: str) -> dict[str, Any]:
@@ -109,7 +108,7 @@ def write(folder: Path | str, files: Sequence[dict[str, Any]]) -> list[Path]:
     for path, text in texts.items():
         if len(text.encode()) > MAX_BYTES:
             raise FilterError(
-                f"{shown(path)}: {len(text):,} characters, more than the {MAX_BYTES:,} of a kernel file; "
+                f"{printable(path)}: {len(text):,} characters, more than the {MAX_BYTES:,} of a kernel file; "
                 "extract one file a filter"
             )
     make_folder(folder)
@@ -163,7 +162,7 @@ def find_layer(model: "keras.Model", name: str) -> Any:
         )
     near = difflib.get_close_matches(name, usable, 1, 0.5)
     hint = f'did you mean "{near[0]}"? ' if near else ""
-    raise FilterError(f'{model.name}: no layer "{shown(name)}"; {hint}{have}')
+    raise FilterError(f'{model.name}: no layer "{printable(name)}"; {hint}{have}')
 
 
 def _weights(layer: Any, name: str) -> np.ndarray:

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from convfilter.errors import DataError, FilterError
-from convfilter.images.picture import shown
+from convfilter.errors import DataError, FilterError, printable
 from convfilter.networks.archive import MAX_TOTAL, check_size, first_line, opened
 
 MAX_DESCRIPTION = 16 * 2**20  # bytes of config.json, and of metadata.json; GoogLeNet's is 85 kB
@@ -44,28 +43,30 @@ def read_description(path: Path) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{shown(path)}: its {_CONFIG} is no JSON ({first_line(error)}); {RESAVE}") from error
+        raise DataError(
+            f"{printable(path)}: its {_CONFIG} is no JSON ({first_line(error)}); {RESAVE}"
+        ) from error
 
 
 def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
     """Only what a network needs, of sizes that are plausible, with the right checksums."""
     names = archive.namelist()
     for info in archive.infolist():
-        name = shown(info.filename)
+        name = printable(info.filename)
         if _leads_outside(info.filename):
             raise DataError(
-                f'{shown(path)}: its archive names "{name}", a place outside it; don\'t use the file'
+                f'{printable(path)}: its archive names "{name}", a place outside it; don\'t use the file'
             )
         if info.filename not in _MEMBERS:
             raise FilterError(
-                f'{shown(path)}: holds "{name}", which a network for pictures doesn\'t need; {SAVE}'
+                f'{printable(path)}: holds "{name}", which a network for pictures doesn\'t need; {SAVE}'
             )
         check_size(path, info, _MEMBERS[info.filename])
     if sorted(set(names)) != sorted(_MEMBERS) or len(names) != len(_MEMBERS):
-        raise FilterError(f"{shown(path)}: an archive, but not of a Keras 3 network; {SAVE}")
+        raise FilterError(f"{printable(path)}: an archive, but not of a Keras 3 network; {SAVE}")
     bad = archive.testzip()
     if bad is not None:
-        raise DataError(f'{shown(path)}: the checksum of "{bad}" is wrong; get a sound copy')
+        raise DataError(f'{printable(path)}: the checksum of "{bad}" is wrong; get a sound copy')
 
 
 def _leads_outside(name: str) -> bool:
@@ -76,23 +77,23 @@ def _leads_outside(name: str) -> bool:
 def check_classes(path: Path, description: Any) -> None:
     """FilterError for a class or function that is code, reads files, or is unknown here."""
     if not isinstance(description, dict) or "class_name" not in description:
-        raise DataError(f"{shown(path)}: its {_CONFIG} describes no network; {RESAVE}")
+        raise DataError(f"{printable(path)}: its {_CONFIG} describes no network; {RESAVE}")
     for item in _objects({key: part for key, part in description.items() if key != "compile_config"}):
-        name = shown(item["class_name"])
+        name = printable(item["class_name"])
         if name in _CODE:
             what = "lambda" if name == "__lambda__" else f"{name} layer"
             raise FilterError(
-                f"{shown(path)}: holds a {what}, which is arbitrary code; "
+                f"{printable(path)}: holds a {what}, which is arbitrary code; "
                 "rebuild the network with a layer of Keras' own in its place"
             )
         if name in _READERS:
             raise FilterError(
-                f"{shown(path)}: holds a {name} layer, which may read other files; rebuild it without"
+                f"{printable(path)}: holds a {name} layer, which may read other files; rebuild it without"
             )
         if not _known(item):
             own = item["config"] if name == "function" else name
             raise FilterError(
-                f'{shown(path)}: holds "{shown(own)}", which is not of Keras nor of convfilter; '
+                f'{printable(path)}: holds "{printable(own)}", which is not of Keras nor of convfilter; '
                 "import the module that registers it first, or rebuild the network without"
             )
 

@@ -10,8 +10,8 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convfilter.errors import DataError, FilterError, refuse_address
-from convfilter.images.picture import extension_format, shown
+from convfilter.errors import DataError, FilterError, printable, refuse_address
+from convfilter.images.picture import extension_format
 from convfilter.networks.archive import first_line, too_large
 from convfilter.networks.keras_file import RESAVE, SAVE, check_classes, read_description
 from convfilter.networks.npz_file import load_npz
@@ -68,10 +68,10 @@ def _load(path: Path) -> "keras.Model":
         raise too_large(path) from error
     except Exception as error:  # as a hostile description makes Keras raise anything
         raise DataError(
-            f"{shown(path)}: Keras can't build and fill the network ({first_line(error)}); {RESAVE}"
+            f"{printable(path)}: Keras can't build and fill the network ({first_line(error)}); {RESAVE}"
         ) from error
     if not isinstance(model, keras.Model):
-        raise FilterError(f"{shown(path)}: holds a {type(model).__name__}, no network; {SAVE}")
+        raise FilterError(f"{printable(path)}: holds a {type(model).__name__}, no network; {SAVE}")
     return model
 
 
@@ -88,25 +88,27 @@ def check_kind(path: Path) -> None:
     DataError where it is missing or damaged."""
     if path.is_dir():
         kind = "a SavedModel folder" if (path / "saved_model.pb").exists() else "a folder"
-        raise FilterError(f"{shown(path)}: {kind}; {_ONLY}; {SAVE}")
+        raise FilterError(f"{printable(path)}: {kind}; {_ONLY}; {SAVE}")
     try:
         with path.open("rb") as file:
             head = file.read(8)
     except (OSError, ValueError) as error:
         refuse_address(path, DataError)
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{shown(path)}: {reason}; give the path of a .keras or .npz file") from error
+        raise DataError(f"{printable(path)}: {reason}; give the path of a .keras or .npz file") from error
     extension = path.suffix.lower()
     by_content = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
     what = by_content or _KINDS.get(extension)
     if extension_format(path) or extension == ".json":
         what = "a picture" if extension_format(path) else "a filter's file"
-        raise FilterError(f"{shown(path)}: {what}; a MODEL is a .keras file, or the .npz of a run")
+        raise FilterError(f"{printable(path)}: {what}; a MODEL is a .keras file, or the .npz of a run")
     if what or extension not in SUFFIXES:
-        what = what or (f'a file ending in "{shown(extension)}"' if extension else "a name without an ending")
-        raise FilterError(f"{shown(path)}: {what}; {_ONLY}; {SAVE}")
+        what = what or (
+            f'a file ending in "{printable(extension)}"' if extension else "a name without an ending"
+        )
+        raise FilterError(f"{printable(path)}: {what}; {_ONLY}; {SAVE}")
     if not zipfile.is_zipfile(path):
-        raise DataError(f"{shown(path)}: no archive, or one cut short; get a sound copy")
+        raise DataError(f"{printable(path)}: no archive, or one cut short; get a sound copy")
 
 
 def is_code(path: Path | str) -> bool:
@@ -117,7 +119,7 @@ def is_code(path: Path | str) -> bool:
 def warn_text(path: Path | str) -> str:
     """What the user should hear before a model that is_code is loaded from elsewhere."""
     return (
-        f"{shown(path)}: a model file is code: it says what this computer will run. "
+        f"{printable(path)}: a model file is code: it says what this computer will run. "
         "Load only models whose source you trust."
     )
 
@@ -128,4 +130,4 @@ def file_hash(path: Path | str) -> str:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(f"{shown(path)}: {error.strerror or error}; check the file") from error
+        raise DataError(f"{printable(path)}: {error.strerror or error}; check the file") from error

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from convfilter.errors import DataError, FilterError
-from convfilter.images.picture import shown
+from convfilter.errors import DataError, FilterError, printable
 from convfilter.networks.architectures import ARCHITECTURES, build
 from convfilter.networks.archive import MAX_TOTAL, SMALL, check_size, opened, too_large
 from convfilter.networks.layer_names import named_weights
@@ -117,7 +116,7 @@ def _read_network(path: Path, archive: zipfile.ZipFile) -> Network:
         found = _form(path, archive, name, SMALL)[0] if f"{name}.npy" in names else None
         if not found or (found.dtype.kind, found.shape) != (kind, shape) or found.dtype.itemsize > size:
             raise FilterError(
-                f'{shown(path)}: an .npz, but no model of convfilter: its "{name}" is missing or wrong; '
+                f'{printable(path)}: an .npz, but no model of convfilter: its "{name}" is missing or wrong; '
                 "give the best.npz or best.keras of a run"
             )
     height, width, channels = (int(side) for side in _array(archive, "input_shape"))
@@ -132,13 +131,13 @@ def _check_network(path: Path, network: Network) -> None:
     height, width, channels = network.input_shape
     if network.architecture not in ARCHITECTURES:
         raise FilterError(
-            f'{shown(path)}: made for the architecture "{shown(network.architecture)}", which is not here; '
-            "use the run's .keras file, or the convfilter that made it"
+            f'{printable(path)}: made for the architecture "{printable(network.architecture)}", which is not '
+            "here; use the run's .keras file, or the convfilter that made it"
         )
     if max(height, width) > MAX_SIDE or channels > MAX_CHANNELS or network.classes > MAX_CLASSES:
         raise FilterError(
-            f"{shown(path)}: made for pictures of {height}×{width}×{channels} and {network.classes} classes, "
-            f"more than {MAX_SIDE}×{MAX_SIDE}×{MAX_CHANNELS} and {MAX_CLASSES}; use the run's .keras file"
+            f"{printable(path)}: made for pictures of {height}×{width}×{channels} and {network.classes} "
+            f"classes, more than {MAX_SIDE}×{MAX_SIDE}×{MAX_CHANNELS} and {MAX_CLASSES}; use the run's .keras file"
         )
 
 
@@ -146,7 +145,7 @@ def _forms(path: Path, network: Network) -> dict[str, Form]:
     try:
         return network.forms()
     except FilterError as error:  # too small a picture, or too few classes
-        raise FilterError(f"{shown(path)}: {error}") from error
+        raise FilterError(f"{printable(path)}: {error}") from error
 
 
 def _check_arrays(path: Path, archive: zipfile.ZipFile, wanted: dict[str, Form]) -> None:
@@ -163,22 +162,24 @@ def _check_array(path: Path, archive: zipfile.ZipFile, name: str, form: Form) ->
     found, there = _form(path, archive, name, MAX_TOTAL)
     if found != form:
         raise DataError(
-            f'{shown(path)}: "{name}" is {found.dtype} {found.shape}, the network\'s is {form.dtype} '
+            f'{printable(path)}: "{name}" is {found.dtype} {found.shape}, the network\'s is {form.dtype} '
             f"{form.shape}; use the network it was saved from"
         )
     if there != form.nbytes:
-        raise DataError(f'{shown(path)}: "{name}" has {there:,} bytes, not {form.nbytes:,}; get a sound copy')
+        raise DataError(
+            f'{printable(path)}: "{name}" has {there:,} bytes, not {form.nbytes:,}; get a sound copy'
+        )
 
 
 def _check_names(path: Path, found: list[str], wanted: list[str]) -> None:
     if len(found) > MAX_ARRAYS:
-        raise DataError(f"{shown(path)}: {len(found):,} arrays are too many; don't use the file")
+        raise DataError(f"{printable(path)}: {len(found):,} arrays are too many; don't use the file")
     missing = [name for name in wanted if name not in found]
     extra = [name for name in found if name not in wanted]
     if missing or extra or len(found) != len(wanted):
-        word = f'lacks "{missing[0]}"' if missing else f'holds "{shown((extra or found)[0])}"'
+        word = f'lacks "{missing[0]}"' if missing else f'holds "{printable((extra or found)[0])}"'
         raise DataError(
-            f"{shown(path)}: made for another network ({word.replace('.npy', '')}); "
+            f"{printable(path)}: made for another network ({word.replace('.npy', '')}); "
             "use the one it was saved from"
         )
 

@@ -13,9 +13,9 @@ import numpy as np
 from convfilter.choices import COLORS, RANGES, Color, Plan, Range, check_word
 from convfilter.choices import Engine as EngineName
 from convfilter.engines import choose_engine
-from convfilter.engines.raster import Raster
+from convfilter.engines.raster import LazyPlanes
 from convfilter.errors import FilterError, PictureError
-from convfilter.filters.geometry import flat_response, geometry, receptive_fields
+from convfilter.filters.geometry import flat_response, impulse_pipeline, receptive_fields
 from convfilter.filters.pipeline import Pair, Pipeline, color_for
 from convfilter.filters.settings import Filters, FilterSettings
 from convfilter.images.picture import ArrayRows, Metadata, Picture, RowSource, full_scale, to_gray
@@ -35,7 +35,7 @@ class Engine(Protocol):
     def threads(self) -> int:
         """How many strips may be computed at once."""
 
-    def open(self, pipeline: Pipeline, source: Raster, full_scale: float) -> Raster:
+    def open(self, pipeline: Pipeline, source: LazyPlanes, full_scale: float) -> LazyPlanes:
         """The pipeline's result for `source`, computed when its rows are asked for.
 
         Raises FilterError when the picture is too small for the pipeline, PictureError or BackendError when
@@ -44,7 +44,7 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True)
-class Look:
+class PixelOptions:
     """How pixels enter and leave a pipeline.
 
     color: "gray", "each" (every channel by itself) or "luma" (brightness only); None takes what suits the
@@ -111,7 +111,7 @@ def apply(
     from convfilter.filters.load import make_pipeline
 
     pipeline = make_pipeline(filters, **settings)
-    look = Look(color_for(pipeline, color), range, linear)
+    look = PixelOptions(color_for(pipeline, color), range, linear)
     pictures = pictures_of(array, batch=batch, channels=channels, takes=pipeline.in_channels)
     dtype = np.dtype(np.float32) if (range or pipeline.range) == "raw" else pictures.dtype
     chosen = choose_engine(engine, device=device, plan=plan)
@@ -124,7 +124,7 @@ def apply(
 
 
 @dataclass(frozen=True)
-class Filtered:
+class LazyPicture:
     """A filtered picture, computed when its rows are asked for.
 
     size: rows and columns. channels: of each page. metadata: that of every page. `rows(top, bottom)` gives
@@ -142,7 +142,7 @@ class Filtered:
 
 
 def filter_picture(
-    pipeline: Pipeline, picture: Picture, look: Look, dtype: np.dtype, engine: Engine
+    pipeline: Pipeline, picture: Picture, look: PixelOptions, dtype: np.dtype, engine: Engine
 ) -> list[Picture]:
     """The filtered picture as `dtype`, one page a filter that is not combined.
 
@@ -152,8 +152,8 @@ def filter_picture(
 
 
 def filter_rows(
-    pipeline: Pipeline, source: RowSource, look: Look, dtype: np.dtype, engine: Engine
-) -> Filtered:
+    pipeline: Pipeline, source: RowSource, look: PixelOptions, dtype: np.dtype, engine: Engine
+) -> LazyPicture:
     """The filtered picture as `dtype`, to be computed by rows. Raises as filter_picture does."""
     look = replace(look, color=color_for(pipeline, look.color))
     how = look.range or _default_range(pipeline, source, look, dtype)
@@ -169,7 +169,7 @@ def filter_rows(
     size, results = _results(pipeline, planes, _unit_alpha(source), full, engine)
     chroma = _chroma(pipeline, source, engine) if look.color == "luma" else None
     channels = len(chroma) if chroma else len(planes)
-    result = Filtered(
+    result = LazyPicture(
         size, pipeline.out_channels, channels, _unit_alpha(source) is not None, dtype,
         _metadata(source.metadata, pipeline), lambda top, bottom: [], engine.threads,
     )  # fmt: skip
@@ -189,7 +189,7 @@ def filter_rows(
     return replace(result, rows=rows)
 
 
-def strips(result: Filtered, rows: int | None = None) -> Iterator[tuple[int, int]]:
+def strips(result: LazyPicture, rows: int | None = None) -> Iterator[tuple[int, int]]:
     """Top and bottom of the strips a result is computed in; all of one height, so that the last may begin
     within the one before."""
     height, width = result.size
@@ -198,7 +198,7 @@ def strips(result: Filtered, rows: int | None = None) -> Iterator[tuple[int, int
         yield min(top, height - step), min(top, height - step) + step
 
 
-def collect(result: Filtered, tile: int | None = None) -> list[Picture]:
+def collect(result: LazyPicture, tile: int | None = None) -> list[Picture]:
     """All of it in memory, computed by strips of `tile` rows. Raises PictureError, before any memory is asked
     for, where there is not enough."""
     _check_memory(result)
@@ -232,13 +232,13 @@ def in_order(work: Callable[[Any], Any], items: Iterator[Any], threads: int) -> 
                 future.cancel()
 
 
-def _empty(result: Filtered) -> Picture:
+def _empty(result: LazyPicture) -> Picture:
     shape = result.size if result.channels == 1 else (*result.size, result.channels)
     alpha = np.empty(result.size, result.dtype) if result.has_alpha else None
     return Picture(np.empty(shape, result.dtype), alpha, result.metadata)
 
 
-def _check_memory(result: Filtered) -> None:
+def _check_memory(result: LazyPicture) -> None:
     """PictureError where the results don't fit the memory at hand."""
     values = result.size[0] * result.size[1] * result.pages * (result.channels + result.has_alpha)
     needed, have = values * result.dtype.itemsize, available_memory()
@@ -249,14 +249,14 @@ def _check_memory(result: Filtered) -> None:
         )
 
 
-def _default_range(pipeline: Pipeline, source: RowSource, look: Look, dtype: np.dtype) -> str:
+def _default_range(pipeline: Pipeline, source: RowSource, look: PixelOptions, dtype: np.dtype) -> str:
     """Floats that stay floats are not clipped, their full scale being only a convention; except on the
     way back from luma or linear light, where it has a meaning."""
     floats = source.dtype.kind == dtype.kind == "f"
     return "raw" if floats and look.color != "luma" and not look.linear else pipeline.range
 
 
-def _planes(pipeline: Pipeline, source: RowSource, look: Look) -> list[Raster]:
+def _planes(pipeline: Pipeline, source: RowSource, look: PixelOptions) -> list[LazyPlanes]:
     """The channels as separate one-channel rasters, or as one of the C channels the filter takes."""
     wanted, have = pipeline.in_channels, source.channels
     if wanted != 1:
@@ -287,12 +287,14 @@ def _channel(number: int, pixels: np.ndarray) -> np.ndarray:
     return pixels[None, ..., number]
 
 
-def _raster(source: RowSource, channels: int, planes: Callable[[np.ndarray], np.ndarray]) -> Raster:
+def _raster(source: RowSource, channels: int, planes: Callable[[np.ndarray], np.ndarray]) -> LazyPlanes:
     largest = full_scale(source.dtype) if source.dtype.kind == "u" else np.inf
-    return Raster(source.shape, channels, lambda top, bottom: planes(source.rows(top, bottom)[0]), largest)
+    return LazyPlanes(
+        source.shape, channels, lambda top, bottom: planes(source.rows(top, bottom)[0]), largest
+    )
 
 
-def _entering(plane: Raster, look: Look, full: float, white: float) -> Raster:
+def _entering(plane: LazyPlanes, look: PixelOptions, full: float, white: float) -> LazyPlanes:
     """The plane in the units that the pipeline wants: 0 to `full`, and linear light if asked for."""
     if full == white and not look.linear:
         return plane
@@ -305,7 +307,7 @@ def _entering(plane: Raster, look: Look, full: float, white: float) -> Raster:
     return replace(plane, rows=rows, largest=full if plane.largest <= white else np.inf)
 
 
-def _unit_alpha(source: RowSource) -> Raster | None:
+def _unit_alpha(source: RowSource) -> LazyPlanes | None:
     """(1, H, W) in 0–1; None where nothing is translucent."""
     if not source.has_alpha:
         return None
@@ -316,10 +318,10 @@ def _unit_alpha(source: RowSource) -> Raster | None:
         assert alpha is not None
         return (alpha[None] / white).astype(np.float32)
 
-    return Raster(source.shape, 1, rows, 1.0)
+    return LazyPlanes(source.shape, 1, rows, 1.0)
 
 
-def _chroma(pipeline: Pipeline, source: RowSource, engine: Engine) -> list[Raster]:
+def _chroma(pipeline: Pipeline, source: RowSource, engine: Engine) -> list[LazyPlanes]:
     """What each channel has over the luma, in 0–1, moved as the pipeline moves pixels; nothing of a gray
     picture."""
     white = np.float32(full_scale(source.dtype))
@@ -332,14 +334,14 @@ def _chroma(pipeline: Pipeline, source: RowSource, engine: Engine) -> list[Raste
         planes = [_raster(source, 1, lambda pixels: np.zeros((1, *pixels.shape[:2]), np.float32))]
     else:
         planes = [_raster(source, 1, partial(over, number)) for number in range(3)]
-    return [engine.open(geometry(pipeline), plane, 1.0) for plane in planes]
+    return [engine.open(impulse_pipeline(pipeline), plane, 1.0) for plane in planes]
 
 
 Results = Callable[[int, int], tuple[np.ndarray, np.ndarray | None]]
 
 
 def _results(
-    pipeline: Pipeline, planes: list[Raster], alpha: Raster | None, full: float, engine: Engine
+    pipeline: Pipeline, planes: list[LazyPlanes], alpha: LazyPlanes | None, full: float, engine: Engine
 ) -> tuple[Pair, Results]:
     """Rows → results (filters, planes, n, W) and alpha (filters, n, W) in 0–1, and the size of them all.
 
@@ -353,7 +355,9 @@ def _results(
     opened = [engine.open(pipeline, plane, full) for plane in planes]
     if alpha is None:
         return opened[0].size, lambda top, bottom: (_stacked(opened, top, bottom), None)
-    moved = engine.open(pipeline if averages else geometry(pipeline), alpha, full if averages else 1.0)
+    moved = engine.open(
+        pipeline if averages else impulse_pipeline(pipeline), alpha, full if averages else 1.0
+    )
 
     def rows(top: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
         results, weight = _stacked(opened, top, bottom), moved.rows(top, bottom)
@@ -367,11 +371,11 @@ def _results(
     return opened[0].size, rows
 
 
-def _times(plane: Raster, alpha: Raster) -> Raster:
+def _times(plane: LazyPlanes, alpha: LazyPlanes) -> LazyPlanes:
     return replace(plane, rows=lambda top, bottom: plane.rows(top, bottom) * alpha.rows(top, bottom))
 
 
-def _stacked(opened: list[Raster], top: int, bottom: int) -> np.ndarray:
+def _stacked(opened: list[LazyPlanes], top: int, bottom: int) -> np.ndarray:
     """(filters, planes, n, W)."""
     if len(opened) == 1:
         return opened[0].rows(top, bottom)[:, None]
@@ -379,7 +383,7 @@ def _stacked(opened: list[Raster], top: int, bottom: int) -> np.ndarray:
 
 
 def _maps(
-    how: str, look: Look, pipeline: Pipeline, full: float, result: Filtered, results: Results
+    how: str, look: PixelOptions, pipeline: Pipeline, full: float, result: LazyPicture, results: Results
 ) -> list[RangeMap | None]:
     """Each page's range map; None for raw results. Looking for extremes is a pass over the picture."""
     if how == "raw":
@@ -399,7 +403,11 @@ def _maps(
 
 
 def _pixels(
-    values: np.ndarray, mapped: RangeMap | None, look: Look, dtype: np.dtype, chroma: np.ndarray | None
+    values: np.ndarray,
+    mapped: RangeMap | None,
+    look: PixelOptions,
+    dtype: np.dtype,
+    chroma: np.ndarray | None,
 ) -> np.ndarray:
     """Results (planes, n, W) of one filter → pixels (n, W) or (n, W, planes)."""
     if mapped is None:

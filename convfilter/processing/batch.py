@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convfilter.engines.raster import LARGE
-from convfilter.errors import BackendError, ConvfilterError, FilterError, PictureError
+from convfilter.errors import BackendError, ConvfilterError, FilterError, PictureError, printable
 from convfilter.filters.pipeline import Pipeline, color_for
 from convfilter.images.metadata import storable
 from convfilter.images.picture import (
@@ -27,11 +27,18 @@ from convfilter.images.picture import (
     Picture,
     RowSource,
     extension_format,
-    shown,
 )
 from convfilter.images.read import read
 from convfilter.images.write import write
-from convfilter.processing.apply import Engine, Filtered, Look, collect, filter_rows, in_order, strips
+from convfilter.processing.apply import (
+    Engine,
+    LazyPicture,
+    PixelOptions,
+    collect,
+    filter_rows,
+    in_order,
+    strips,
+)
 from convfilter.processing.jobs import STREAM, Job
 from convfilter.system.atomic import atomic_write, make_folder
 from convfilter.system.temporary import sweep, sweep_temporary_folder
@@ -41,7 +48,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Output:
+class WriteOptions:
     """Limits and habits of reading and writing. clobber: whether a file that exists is replaced. tile: rows
     of a strip; None leaves it to the size. keep: whether Done holds the pages, for a preview. manifest: where
     finished pictures are noted; with `resume` those noted there are skipped."""
@@ -56,7 +63,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Done:
+class JobResult:
     """What became of one picture. status: written | skipped | failed."""
 
     source: str
@@ -86,12 +93,12 @@ Watch = Callable[[int, int], None]  # rows done, rows in all, of a picture that 
 def run(
     jobs: Sequence[Job],
     pipeline: Pipeline,
-    look: Look,
-    output: Output,
+    look: PixelOptions,
+    output: WriteOptions,
     engine: Engine,
     at_once: int = 1,
     watch: Watch = lambda done, rows: None,
-) -> Iterator[Done]:
+) -> Iterator[JobResult]:
     """Do the jobs, `at_once` of them together, and yield what became of each, in order; a picture that fails
     doesn't stop the rest. KeyboardInterrupt passes through; no partial file is left behind.
     """
@@ -102,7 +109,9 @@ def run(
     yield from in_order(work, iter(jobs), at_once)
 
 
-def _one(job: Job, pipeline: Pipeline, look: Look, output: Output, engine: Engine, watch: Watch) -> Done:
+def _one(
+    job: Job, pipeline: Pipeline, look: PixelOptions, output: WriteOptions, engine: Engine, watch: Watch
+) -> JobResult:
     """Do one job. Whatever goes wrong is this picture's failure, unless no picture would fare better."""
     start = time.perf_counter()
     targets: tuple[str, ...] = ()
@@ -114,7 +123,9 @@ def _one(job: Job, pipeline: Pipeline, look: Look, output: Output, engine: Engin
         raise
     except Exception as error:
         # The failure has no name here: its traceback holds this frame, and the two would keep each other.
-        return Done(job.source, targets, "failed", None, time.perf_counter() - start, _failure(job, error))
+        return JobResult(
+            job.source, targets, "failed", None, time.perf_counter() - start, _failure(job, error)
+        )
     return replace(done, seconds=time.perf_counter() - start)
 
 
@@ -122,18 +133,18 @@ def _filter_file(
     job: Job,
     targets: tuple[str, ...],
     pipeline: Pipeline,
-    look: Look,
-    output: Output,
+    look: PixelOptions,
+    output: WriteOptions,
     engine: Engine,
     watch: Watch,
-) -> Done:
+) -> JobResult:
     """Read, filter and write a picture, unless it is there already."""
     if not output.clobber and all(os.path.exists(target) for target in targets):
-        return Done(job.source, targets, "skipped")
+        return JobResult(job.source, targets, "skipped")
     manifest = output.manifest if job.source != STREAM else None
     key = manifest.key(job.source, targets) if manifest else ""
     if manifest and output.resume and manifest.has(key, targets):
-        return Done(job.source, targets, "skipped")
+        return JobResult(job.source, targets, "skipped")
     with _opened(job.source, pipeline, look, output) as source:
         with _about(job.source):
             dtype = choose_dtype(job.format, source, look.range or pipeline.range)
@@ -147,7 +158,7 @@ def _filter_file(
         notes += (f"its transparency is lost: {job.format.name} holds none",)
     if result.metadata.bands and result.channels == 3 and not job.format.bands:
         notes += ("its 3 bands are written as red, green and blue",)
-    return Done(job.source, targets, "written", result.size, pages=pages, notes=notes)
+    return JobResult(job.source, targets, "written", result.size, pages=pages, notes=notes)
 
 
 def _failure(job: Job, error: Exception) -> ConvfilterError:
@@ -169,14 +180,14 @@ def _failure(job: Job, error: Exception) -> ConvfilterError:
 
 
 @contextmanager
-def _opened(source: str, pipeline: Pipeline, look: Look, output: Output) -> Iterator[RowSource]:
+def _opened(source: str, pipeline: Pipeline, look: PixelOptions, output: WriteOptions) -> Iterator[RowSource]:
     """The picture by rows: a large TIFF from its file, any other decoded."""
     if source == STREAM or extension_format(source) is not FORMATS["tiff"]:
         yield ArrayRows(_read(source, pipeline, look, output))
         return
     from convfilter.images.tiff_reader import open_rows
 
-    with open_rows(Path(source), shown(source), output.max_pixels) as rows:
+    with open_rows(Path(source), printable(source), output.max_pixels) as rows:
         if rows and (output.tile or rows.sparse or rows.shape[0] * rows.shape[1] > LARGE):
             yield rows
         else:
@@ -184,7 +195,7 @@ def _opened(source: str, pipeline: Pipeline, look: Look, output: Output) -> Iter
 
 
 def _finish(
-    result: Filtered, targets: Sequence[str], job: Job, output: Output, watch: Watch
+    result: LazyPicture, targets: Sequence[str], job: Job, output: WriteOptions, watch: Watch
 ) -> tuple[Picture, ...]:
     """Compute and write a picture: a large TIFF strip by strip. Its pages, where they are to be kept."""
     large = output.tile or result.size[0] * result.size[1] > LARGE
@@ -197,7 +208,7 @@ def _finish(
     return tuple(pages) if output.keep else ()
 
 
-def _write_strips(result: Filtered, target: str, job: Job, output: Output, watch: Watch) -> None:
+def _write_strips(result: LazyPicture, target: str, job: Job, output: WriteOptions, watch: Watch) -> None:
     """A TIFF in constant memory."""
     from convfilter.images.tiff_writer import TiffRows
 
@@ -230,7 +241,7 @@ def _about(name: str) -> Iterator[None]:
         raise type(error)(f"{name}: {error}") from error
 
 
-def _check_bands(result: Filtered, form: Format) -> None:
+def _check_bands(result: LazyPicture, form: Format) -> None:
     """PictureError where the format can't hold as many channels."""
     if result.channels not in (1, 3) and not form.bands:
         raise PictureError(f"{result.channels} channels don't go into a {form.name}; write tiff or npy")
@@ -248,7 +259,7 @@ def choose_dtype(form: Format, source: RowSource, how: str) -> np.dtype:
     return np.dtype("uint16" if wanted == "float32" and "uint16" in form.dtypes else "uint8")
 
 
-def _read(source: str, pipeline: Pipeline, look: Look, output: Output) -> Picture:
+def _read(source: str, pipeline: Pipeline, look: PixelOptions, output: WriteOptions) -> Picture:
     gray = look.color == "gray" and pipeline.in_channels == 1
     if source == STREAM:
         if sys.stdin is None:
@@ -257,7 +268,7 @@ def _read(source: str, pipeline: Pipeline, look: Look, output: Output) -> Pictur
     return read(Path(source), gray=gray, max_pixels=output.max_pixels)
 
 
-def _write(pages: Sequence[Picture], targets: Sequence[str], form: Format, output: Output) -> None:
+def _write(pages: Sequence[Picture], targets: Sequence[str], form: Format, output: WriteOptions) -> None:
     if len(targets) == 1:
         _write_one(pages, targets[0], form, output)
         return
@@ -266,7 +277,7 @@ def _write(pages: Sequence[Picture], targets: Sequence[str], form: Format, outpu
             _write_one([page], target, form, output)
 
 
-def _write_one(pages: Sequence[Picture], target: str, form: Format, output: Output) -> None:
+def _write_one(pages: Sequence[Picture], target: str, form: Format, output: WriteOptions) -> None:
     if target == STREAM:
         buffer = BytesIO()  # nothing half-made reaches the next program
         with _about("stdout"):

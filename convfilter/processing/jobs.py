@@ -5,15 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from convfilter.errors import FilterError, PictureError, refuse_address
-from convfilter.images.picture import (
-    DEFAULT_MAX_PIXELS,
-    Format,
-    extension_format,
-    format_named,
-    format_of,
-    shown,
-)
+from convfilter.errors import FilterError, PictureError, printable, refuse_address
+from convfilter.images.picture import DEFAULT_MAX_PIXELS, Format, extension_format, format_named, format_of
 from convfilter.images.sniff import HEAD, opened, sniffed
 
 STREAM = "-"
@@ -158,8 +151,8 @@ def _job_into(source: str, relative: Path, output: Path, chosen: Format | None) 
 
 def _check_content(source: str) -> None:
     """PictureError unless the file's first bytes are a picture's."""
-    with opened(Path(source), shown(source), DEFAULT_MAX_PIXELS) as file:
-        sniffed(file.read(HEAD), shown(source))
+    with opened(Path(source), printable(source), DEFAULT_MAX_PIXELS) as file:
+        sniffed(file.read(HEAD), printable(source))
 
 
 def _place(path: str) -> str:

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from convfilter.errors import PictureError
-from convfilter.images.picture import shown
+from convfilter.errors import PictureError, printable
 from convfilter.system import temporary
 
 _MENDS = {
@@ -48,7 +47,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         if isinstance(error, ValueError) and "\0" not in os.fspath(path):
             raise
         mend = _MENDS.get(getattr(error, "errno", 0), f"{error}; check the name and the disk")
-        raise PictureError(f"{shown(path)}: can't be written: {mend}") from error
+        raise PictureError(f"{printable(path)}: can't be written: {mend}") from error
 
 
 def make_folder(folder: Path) -> None:
@@ -62,7 +61,7 @@ def make_folder(folder: Path) -> None:
             errno.ENOENT: "no folder can be there; name another",
         }
         mend = mends.get(getattr(error, "errno", 0), f"{error}; name another folder")
-        raise PictureError(f"{shown(folder)}: can't be made a folder: {mend}") from error
+        raise PictureError(f"{printable(folder)}: can't be made a folder: {mend}") from error
 
 
 def _stat(path: Path) -> os.stat_result | None:

@@ -29,7 +29,7 @@ def install() -> None:
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def interrupts_held() -> Iterator[None]:
     """The body is not broken off: a signal during it acts at its end, a second one at once."""
     global _holding
     with _counting:

@@ -20,7 +20,7 @@ from convfilter.errors import DataError
 from convfilter.model.build import keras
 from convfilter.networks.keras_settings import own_settings
 from convfilter.system.atomic import atomic_write
-from convfilter.system.interrupts import held
+from convfilter.system.interrupts import interrupts_held
 from convfilter.system.temporary import folder_in
 from convfilter.train.data.dataset import Dataset, Row, as_floats
 
@@ -105,7 +105,7 @@ def _epoch(
         if now is not None:
             model.optimizer.learning_rate = now
         x = recipe.batch(as_floats(images[chosen]), rng)
-        with held():
+        with interrupts_held():
             logs = model.train_on_batch(x, labels[chosen], return_dict=True)  # of this batch alone
         sums = {name: sums.get(name, 0.0) + float(value) * len(chosen) for name, value in logs.items()}
         seen += len(chosen)

@@ -16,7 +16,7 @@ from convfilter.engines.compiled import Structure, _export, _with_numbers
 from convfilter.engines.litert import function
 from convfilter.engines.planner import CONSTANTS, candidates, cost, features
 from convfilter.engines.raster import of_array, through
-from convfilter.engines.stages import Lowering, cut
+from convfilter.engines.stages import Rewrite, cut
 from convfilter.filters.pipeline import Conv, Pipeline
 
 WIDTH, ROWS = 3264, 40
@@ -47,7 +47,7 @@ def conv(bank: np.ndarray) -> Conv:
     return Conv("case", weights, np.zeros(len(bank)), (0, 0))
 
 
-def measured(what: Conv, lowering: Lowering) -> float:
+def measured(what: Conv, lowering: Rewrite) -> float:
     """Nanoseconds an output pixel."""
     (stage,) = cut(Pipeline((what,)), 1.0, lambda conv, phases: lowering)
     entry = _export(Structure.of(stage))

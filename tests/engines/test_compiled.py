@@ -19,7 +19,7 @@ from convfilter.engines.raster import of_array, to_array
 from convfilter.engines.stage_words import in_words
 from convfilter.errors import BackendError
 from convfilter.filters import catalogue
-from convfilter.filters.geometry import settle
+from convfilter.filters.geometry import resolve_padding
 from convfilter.filters.kernel import make_kernel
 from convfilter.filters.load import make_pipeline
 from convfilter.system import cache
@@ -193,7 +193,7 @@ def test_the_list_says_when_an_entry_was_last_used(own_cache, monkeypatch):
 )
 def test_stages_in_words(pipeline, words):
     """As a filter's author would count, however the planner rewrote it."""
-    stages = compiled.stages_of(settle(pipeline, (90, 90)), 255.0, "auto")
+    stages = compiled.stages_of(resolve_padding(pipeline, (90, 90)), 255.0, "auto")
     assert [in_words(stage) for stage in stages] == words
 
 

@@ -9,7 +9,7 @@ import convfilter as package
 from convfilter.choices import ACTIVATIONS, COMBINES
 from convfilter.engines import compiled, limits
 from convfilter.engines import keras_engine as keras
-from convfilter.engines.raster import Raster, of_array, to_array
+from convfilter.engines.raster import LazyPlanes, of_array, to_array
 from convfilter.engines.stages import Activate
 from convfilter.filters.kernel import make_kernel
 from convfilter.filters.load import make_pipeline
@@ -128,7 +128,7 @@ def test_only_the_rows_that_hold_nan_are_kerass(monkeypatch, large):
     def counted(*given):
         made.append(by_keras(*given))
         size, channels = made[-1].size, made[-1].channels
-        return Raster(size, channels, lambda *rows: asked.append(rows) or made[-1].rows(*rows))
+        return LazyPlanes(size, channels, lambda *rows: asked.append(rows) or made[-1].rows(*rows))
 
     monkeypatch.setattr(compiled, "_by_keras", counted)
     result = compiled.open_raster(pipeline, of_array(picture), 1.0)
@@ -255,7 +255,7 @@ def test_whole_numbers_are_compared_to_the_bit(own_cache, monkeypatch, filters, 
 
     def off(*given):
         result = true(*given)
-        return Raster(result.size, result.channels, lambda *rows: result.rows(*rows) + np.float32(1e-3))
+        return LazyPlanes(result.size, result.channels, lambda *rows: result.rows(*rows) + np.float32(1e-3))
 
     monkeypatch.setattr(compiled, "through", off)
     picture = np.random.default_rng(3).integers(0, 256, (20, 30), np.uint8)

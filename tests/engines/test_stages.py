@@ -12,10 +12,10 @@ from scipy import ndimage, signal
 from convfilter.engines import compiled
 from convfilter.engines import keras_engine as keras
 from convfilter.engines.planner import ERROR, allowed_errors, choose, cost
-from convfilter.engines.raster import Raster, border_index, of_array, to_array
+from convfilter.engines.raster import LazyPlanes, border_index, of_array, to_array
 from convfilter.engines.stages import NO_PAD, Stage, banded, cut, direct, spread
 from convfilter.errors import FilterError
-from convfilter.filters.geometry import settle
+from convfilter.filters.geometry import resolve_padding
 from convfilter.filters.kernel import make_kernel
 from convfilter.filters.load import make_pipeline
 from convfilter.filters.pipeline import Conv
@@ -149,7 +149,7 @@ def numpy_conv(x, kernel, dilation, each):
 )
 def test_the_plan_of_well_known_filters(filters, name):
     """Small kernels stay one convolution, wide blurs become two, banks share their columns."""
-    (stage,) = compiled.stages_of(settle(make_pipeline(filters), (480, 640)), 255.0, "auto")
+    (stage,) = compiled.stages_of(resolve_padding(make_pipeline(filters), (480, 640)), 255.0, "auto")
     assert name in stage.name
 
 
@@ -159,7 +159,7 @@ def test_sixteen_bits_keep_every_bit_too():
     picture = RNG.integers(0, 65536, (1, 40, 60), np.uint16)
     for line, split in ((row, False), (np.ones(9, int), True)):
         pipeline = make_pipeline(make_kernel(np.outer(line, line)))
-        (stage,) = compiled.stages_of(settle(pipeline, (40, 60)), 65535.0, "auto")
+        (stage,) = compiled.stages_of(resolve_padding(pipeline, (40, 60)), 65535.0, "auto")
         assert stage.name.startswith("rank 1") == split
     found = to_array(compiled.open_raster(pipeline, of_array(picture), 65535.0))
     assert np.array_equal(
@@ -218,7 +218,7 @@ def test_what_mixes_channels_or_strides_has_no_phases():
         ("sobel", {"strides": 2}),
         (make_kernel(RNG.normal(size=(3, 3, 3, 2))), {}),
     ):
-        stages = compiled.stages_of(settle(make_pipeline(filters, **options), (64, 64)), 1.0, "auto")
+        stages = compiled.stages_of(resolve_padding(make_pipeline(filters, **options), (64, 64)), 1.0, "auto")
         assert [stage.phases for stage in stages] == [1]
 
 
@@ -325,7 +325,7 @@ def test_only_the_rows_that_are_needed_are_read():
 
     pipeline = make_pipeline("box-5", border="reflect")
     to_array(compiled.open_raster(pipeline, of_array(PHOTO), 255.0))
-    result = compiled.open_raster(pipeline, Raster(PHOTO.shape[1:], 1, rows), 255.0)
+    result = compiled.open_raster(pipeline, LazyPlanes(PHOTO.shape[1:], 1, rows), 255.0)
     asked.clear()
     result.rows(40, 50)
     assert asked == [(38, 52)]
@@ -343,7 +343,7 @@ def test_padding_only_and_steps_without_convolution():
     wanted = padded[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2).max((1, 3))
     result = compiled.open_raster(pipeline, of_array(PHOTO), 255.0)
     assert np.array_equal(to_array(result)[0], wanted)
-    stages = cut(settle(pipeline, PHOTO.shape[1:]), 1.0, lambda conv, _: direct(conv))
+    stages = cut(resolve_padding(pipeline, PHOTO.shape[1:]), 1.0, lambda conv, _: direct(conv))
     assert [len(stage.steps) for stage in stages] == [0, 1, 1]
 
 

@@ -8,7 +8,14 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from convfilter.errors import FilterError
-from convfilter.filters.geometry import Field, flat_response, geometry, receptive_fields, settle, sizes
+from convfilter.filters.geometry import (
+    Field,
+    flat_response,
+    impulse_pipeline,
+    receptive_fields,
+    resolve_padding,
+    sizes,
+)
 from convfilter.filters.kernel import make_kernel
 from convfilter.filters.pipeline import (
     Activation,
@@ -188,7 +195,7 @@ def test_cover_reaches_every_pixel_and_no_less_would_do(side, dilation, stride):
     extent = (side - 1) * dilation + 1
     layer = conv((side, side), (stride, stride), (dilation, dilation))
     for rows, columns in itertools.product(range(1, 14), (6, 11)):
-        pad, _ = settle(Pipeline((CoverPad(), layer)), (rows, columns)).layers
+        pad, _ = resolve_padding(Pipeline((CoverPad(), layer)), (rows, columns)).layers
         for length, (before, after) in (
             (rows, (pad.top, pad.bottom)),
             (columns, (pad.left, pad.right)),
@@ -207,7 +214,7 @@ def test_cover_reaches_every_pixel_and_no_less_would_do(side, dilation, stride):
 def test_cover_puts_the_odd_row_at_the_bottom_or_right(size, expected):
     """3×3 windows with strides of 3 fit 9 pixels; of what is missing, the smaller half goes first."""
     pipeline = Pipeline((CoverPad("edge"), conv((3, 3), (3, 3))))
-    assert settle(pipeline, size).layers[0] == Pad(*expected, "edge")
+    assert resolve_padding(pipeline, size).layers[0] == Pad(*expected, "edge")
 
 
 def test_settling_goes_through_all_layers():
@@ -216,13 +223,13 @@ def test_settling_goes_through_all_layers():
     pipeline = Pipeline(
         (CoverPad(), first, Activation("relu"), CoverPad("wrap"), second, Pool((2, 2))), "p", "abs"
     )
-    settled = settle(pipeline, (20, 10))  # → 21×11 → 10×5 → 11×5 → 4×2 → 2×1
+    settled = resolve_padding(pipeline, (20, 10))  # → 21×11 → 10×5 → 11×5 → 4×2 → 2×1
     pads = (Pad(0, 1, 0, 1), Pad(0, 1, 0, 0, "wrap"))
     assert settled.layers == (pads[0], first, Activation("relu"), pads[1], second, Pool((2, 2)))
     assert sizes(settled, (20, 10)) == [(20, 10), (21, 11), (10, 5), (10, 5), (11, 5), (4, 2), (2, 1)]
     assert (settled.name, settled.range, settled.needs_size, pipeline.needs_size) == ("p", "abs", False, True)
     assert settled.digest != pipeline.digest
-    assert settle(settled, (30, 30)) is settled
+    assert resolve_padding(settled, (30, 30)) is settled
 
 
 @pytest.mark.parametrize(
@@ -231,7 +238,7 @@ def test_settling_goes_through_all_layers():
 def test_cover_stands_before_a_convolution(layers):
     """There is nothing to cover for otherwise."""
     with pytest.raises(FilterError, match='"cover" must stand right before a convolution'):
-        settle(Pipeline(layers), (20, 20))
+        resolve_padding(Pipeline(layers), (20, 20))
 
 
 @pytest.mark.parametrize(
@@ -258,7 +265,7 @@ def test_cover_stands_before_a_convolution(layers):
 def test_a_picture_that_is_too_small_is_told(layer, size, says):
     """A kernel or a pool that finds no place is an error, in sizes and in settle."""
     pipeline = Pipeline((layer,))
-    for measure in (sizes, settle):
+    for measure in (sizes, resolve_padding):
         with pytest.raises(FilterError, match=says):
             measure(pipeline, size)
     extent = layer.extent if isinstance(layer, Conv) else layer.size
@@ -361,7 +368,7 @@ def test_the_geometry_moves_a_plane_along(pad, side):
     """The geometry gives each output the input pixel under the anchors: rows and columns of a ramp."""
     kernel = make_kernel(np.ones((2, *side)), combine="magnitude", activation="relu", bias=0.5, anchor=[1, 0])
     made = chain([kernel, kernel], Settings(pad=pad, strides=(2, 1), dilation=(1, 2), values="unit"))
-    moved = geometry(made)
+    moved = impulse_pipeline(made)
     rows, columns = np.mgrid[100:120, 200:225]
     steps, starts = (4, 1), (0, 0)
     if pad == "valid":  # the first window's anchor: 1 row down, then 1 more at the first stride
@@ -384,7 +391,7 @@ def test_the_geometry_keeps_sizes_and_leaves_functions_out():
     layers = (CoverPad("wrap"), conv(into=3, filters=2, strides=(2, 2), activation="relu"), Activation("tanh"),
               Combine("max"), Pad(1, 2, 3, 4, "edge"), Pool((2, 3)))  # fmt: skip
     pipeline = Pipeline(layers, data_format="channels_first")
-    moved = geometry(pipeline)
+    moved = impulse_pipeline(pipeline)
     assert [type(layer) for layer in moved.layers] == [CoverPad, Conv, Pad, Pool]
     assert (moved.layers[2:], moved.data_format) == (
         (Pad(1, 2, 3, 4, "edge"), Pool((2, 3), "average")),
@@ -392,13 +399,13 @@ def test_the_geometry_keeps_sizes_and_leaves_functions_out():
     )
     assert moved.convs[0].activation == "linear"
     size = (30, 31)
-    assert sizes(settle(moved, size), size)[-1] == sizes(settle(pipeline, size), size)[-1]
+    assert sizes(resolve_padding(moved, size), size)[-1] == sizes(resolve_padding(pipeline, size), size)[-1]
 
 
 def test_the_geometry_of_functions_alone_changes_nothing():
     """A pipeline that moves no pixel still has one, so that alpha can go along."""
     plane = np.random.default_rng(0).random((4, 5, 1))
-    assert np.array_equal(run(geometry(Pipeline((Activation("relu"), Combine("max")))), plane), plane)
+    assert np.array_equal(run(impulse_pipeline(Pipeline((Activation("relu"), Combine("max")))), plane), plane)
 
 
 @pytest.mark.parametrize("name", STACKS)

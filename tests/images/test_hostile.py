@@ -82,7 +82,11 @@ def test_a_gif_whose_frame_leaves_its_canvas(size):
     )
     env = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", script, data.hex()], capture_output=True, text=True, cwd=TESTS.parents[1], env=env
+        [sys.executable, "-c", script, data.hex()],
+        capture_output=True,
+        text=True,
+        cwd=TESTS.parents[1],
+        env=env,
     )
     assert "raise it with --max-pixels" in done.stdout, done.stderr
 

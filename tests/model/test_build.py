@@ -10,7 +10,7 @@ import skimage.data
 import convfilter
 from convfilter.choices import Activation as ActivationName
 from convfilter.engines import keras_engine as engine
-from convfilter.filters.geometry import settle
+from convfilter.filters.geometry import resolve_padding
 from convfilter.filters.pipeline import Activation, Combine, Conv, Pad, Pipeline, Pool
 from convfilter.model.build import BorderPadding2D, CombineFilters, build, keras
 
@@ -142,7 +142,7 @@ def test_cover_is_one_model_for_every_size(border):
     assert layer_names(model)[0] == "CoverPadding2D"
     for size in ((10, 11), (9, 9), (12, 15), (3, 3), (2, 1), (31, 30)):
         picture = np.random.default_rng(1).integers(0, 256, (1, *size, 1)).astype(np.float32)
-        settled = build(settle(pipeline, size)).predict_on_batch(picture)
+        settled = build(resolve_padding(pipeline, size)).predict_on_batch(picture)
         assert np.array_equal(model.predict_on_batch(picture), settled)
 
 

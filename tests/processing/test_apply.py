@@ -13,7 +13,7 @@ import convfilter
 from convfilter.engines import choose_engine
 from convfilter.errors import ConvfilterError, FilterError
 from convfilter.images.picture import Metadata, Picture
-from convfilter.processing.apply import Look, apply, filter_picture
+from convfilter.processing.apply import PixelOptions, apply, filter_picture
 
 RNG = np.random.default_rng(11)
 GRAY = skimage.data.camera()[100:141, 200:253]  # 41×53
@@ -46,7 +46,7 @@ def filtered(what, picture, look=None, dtype=None, **settings):
     """The pages of a Picture with metadata and alpha."""
     pipeline = convfilter.make_pipeline(what, **settings)
     dtype = np.dtype(dtype or picture.pixels.dtype)
-    return filter_picture(pipeline, picture, look or Look("each"), dtype, choose_engine())
+    return filter_picture(pipeline, picture, look or PixelOptions("each"), dtype, choose_engine())
 
 
 # Shapes and dtypes
@@ -181,7 +181,7 @@ def test_white_stays_white_between_depths(from_dtype, to_dtype):
     ].copy()
     full = {np.uint8: 255, np.uint16: 65535, np.float32: 1}
     picture[0, :2] = 0, full[from_dtype]
-    found = filtered("identity", Picture(picture), Look("gray", "clip"), to_dtype)[0].pixels
+    found = filtered("identity", Picture(picture), PixelOptions("gray", "clip"), to_dtype)[0].pixels
     assert found.dtype == to_dtype
     assert found[0, :2].tolist() == [0, full[to_dtype]]
     exact = picture / full[from_dtype] * full[to_dtype]
@@ -204,7 +204,7 @@ def test_banks_have_a_last_axis():
 def test_banks_are_a_page_a_filter():
     """filter_picture gives one Picture a filter, each with the alpha and the metadata."""
     metadata = Metadata(icc=b"profile", dpi=(300.0, 150.0))
-    pages = filtered(BANK, Picture(GRAY, ALPHA, metadata), Look("gray", "abs"))
+    pages = filtered(BANK, Picture(GRAY, ALPHA, metadata), PixelOptions("gray", "abs"))
     assert len(pages) == 2
     for page, matrix in zip(pages, (LAPLACE, MATRIX), strict=True):
         assert np.array_equal(page.pixels, rounded(np.abs(correlate(GRAY, matrix))))
@@ -426,15 +426,17 @@ def test_unit_values_change_nothing_for_a_linear_filter():
 def test_an_opaque_alpha_never_changes_a_result(name, color, border):
     """With alpha at full everywhere, pixels are those without alpha to the last bit, at the border too."""
     settings = {"border": border, "strides": (1, 2)}
-    opaque = filtered(name, Picture(COLOR, np.full(GRAY.shape, 255, np.uint8)), Look(color), **settings)
-    plain = filtered(name, Picture(COLOR), Look(color), **settings)
+    opaque = filtered(
+        name, Picture(COLOR, np.full(GRAY.shape, 255, np.uint8)), PixelOptions(color), **settings
+    )
+    plain = filtered(name, Picture(COLOR), PixelOptions(color), **settings)
     for with_alpha, without in zip(opaque, plain, strict=True):
         assert np.array_equal(with_alpha.pixels, without.pixels)
         assert with_alpha.alpha is None or (with_alpha.alpha == 255).all()
 
 
 @pytest.mark.parametrize("name", ["laplacian", "sobel", "sobel-x", "kirsch", "emboss"])
-@pytest.mark.parametrize("look", [Look("each"), Look("each", "signed"), Look("luma")])
+@pytest.mark.parametrize("look", [PixelOptions("each"), PixelOptions("each", "signed"), PixelOptions("luma")])
 def test_an_edge_filter_keeps_alpha(name, look):
     """A zero-sum kernel sees the colours as they are and leaves alpha as it is, to the last bit."""
     page = filtered(name, Picture(COLOR, ALPHA), look)[0]
@@ -574,7 +576,7 @@ def test_alpha_in_linear_light():
     share = ALPHA / 255
     weight = correlate(share, BOX)
     light = correlate(to_linear(GRAY / 255) * share, BOX)
-    page = filtered("box-3", Picture(GRAY, ALPHA), Look("each", None, True), border="zero")[0]
+    page = filtered("box-3", Picture(GRAY, ALPHA), PixelOptions("each", None, True), border="zero")[0]
     visible = weight > 1e-3
     assert np.abs(page.pixels[visible] - to_srgb(light[visible] / weight[visible]) * 255).max() <= 0.51
     assert np.abs(page.alpha - weight * 255).max() <= 0.51
@@ -583,7 +585,7 @@ def test_alpha_in_linear_light():
 def test_alpha_of_a_filter_of_three_channels():
     """A filter over the colours as a volume sees them as they are; alpha goes along."""
     kernel = convfilter.make_kernel(np.ones((1, 1, 3, 2)) / 3)
-    pages = filtered(kernel, Picture(COLOR, ALPHA), Look("each", "clip"))
+    pages = filtered(kernel, Picture(COLOR, ALPHA), PixelOptions("each", "clip"))
     assert len(pages) == 2
     for page in pages:
         assert np.array_equal(page.alpha, ALPHA)

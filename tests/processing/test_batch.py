@@ -20,7 +20,7 @@ from convfilter.engines import choose_engine
 from convfilter.errors import BackendError
 from convfilter.filters.load import make_pipeline
 from convfilter.processing import batch
-from convfilter.processing.apply import Look, in_order
+from convfilter.processing.apply import PixelOptions, in_order
 from convfilter.processing.jobs import plan
 
 RNG = np.random.default_rng(8)
@@ -119,7 +119,11 @@ def run_watched(monkeypatch, folder, filters, look, at_once, **settings):
 @pytest.mark.parametrize("at_once", [1, 3])
 @pytest.mark.parametrize(
     ("filters", "look"),
-    [("sobel", Look()), ("gaussian", Look("luma")), ("sobel", Look("each", "rescale", linear=True))],
+    [
+        ("sobel", PixelOptions()),
+        ("gaussian", PixelOptions("luma")),
+        ("sobel", PixelOptions("each", "rescale", linear=True)),
+    ],
 )
 def test_a_picture_is_freed_when_it_is_written(
     convfilter, folder, monkeypatch, no_collections, filters, look, at_once
@@ -143,7 +147,7 @@ def test_a_failure_holds_no_picture(convfilter, folder, monkeypatch, no_collecti
     if error:
         monkeypatch.setattr(batch, "_finish", raising(error))
     filters, settings = ("sobel", {}) if error else ("gaussian:sigma=30", {"pad": "valid"})  # too small
-    dones, seen = run_watched(monkeypatch, folder, filters, Look(), at_once, **settings)
+    dones, seen = run_watched(monkeypatch, folder, filters, PixelOptions(), at_once, **settings)
     dones = list(dones)
     assert [done.status for done in dones] == ["failed"] * 9
     assert all(done.error.__traceback__ or done.error.__cause__.__traceback__ for done in dones)
@@ -295,7 +299,7 @@ def test_what_would_meet_every_picture_ends_the_run(convfilter, folder, monkeypa
 def test_a_reader_that_went_away_ends_the_run(convfilter, folder, monkeypatch):
     """Nobody wants the pictures that are left; the command ends without a word."""
     monkeypatch.setattr(batch, "_finish", raising(BrokenPipeError(32, "Broken pipe")))
-    dones, _ = run_watched(monkeypatch, folder, "sobel", Look(), 1)
+    dones, _ = run_watched(monkeypatch, folder, "sobel", PixelOptions(), 1)
     with pytest.raises(BrokenPipeError):
         next(dones)
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convfilter.errors import DataError, FilterError
-from convfilter.images.picture import shown
+from convfilter.errors import DataError, FilterError, printable
 from convfilter.images.resize import fitted
 from convfilter.images.sniff import reason
 from convfilter.train.data.folders import find_pictures, read_pictures
@@ -99,7 +98,7 @@ def load(
     if len(set(shapes.values())) > 1:
         said = ", ".join(f"{part} {shape}" for part, shape in shapes.items())
         raise DataError(
-            f"{shown(source)}: pictures of different shapes: {said}; give files that belong together"
+            f"{printable(source)}: pictures of different shapes: {said}; give files that belong together"
         )
     return Data(name, names, sets.get("train"), sets.get("test"), sets.get("unlabelled"), origin)
 
@@ -157,7 +156,7 @@ def _check_name(path: Path) -> None:
     if path.parent == Path() and "\0" not in path.name and not os.path.exists(path):
         near = difflib.get_close_matches(path.name.lower(), NAMED, 1)
         hint = f"did you mean {near[0]}?" if near else f"data sets by name are {', '.join(NAMED)}"
-        raise DataError(f"{shown(path)}: no such file or folder; {hint}")
+        raise DataError(f"{printable(path)}: no such file or folder; {hint}")
 
 
 def _read(
@@ -176,7 +175,7 @@ def _read(
         for part, file in files.items():
             found = _read_file(file, progress)
             if part == "train" and "unlabelled" in found:
-                raise DataError(f"{shown(file)}, line 1: no label column, which training needs; add it")
+                raise DataError(f"{printable(file)}, line 1: no label column, which training needs; add it")
             held |= {part: found["train"]} if set(found) == {"train"} else found
         return held, ()
     folders = find_pictures(path)
@@ -195,7 +194,7 @@ def _data_files(folder: Path) -> dict[str, Path]:
         names = sorted(path.name for path in folder.iterdir() if path.is_file())
     except OSError as error:
         raise DataError(
-            f"{shown(folder)}: can't be listed ({reason(error)}); check its permissions"
+            f"{printable(folder)}: can't be listed ({reason(error)}); check its permissions"
         ) from error
     kinds: dict[str, dict[str, list[str]]] = {
         "IDX": {
@@ -210,13 +209,13 @@ def _data_files(folder: Path) -> dict[str, Path]:
     }
     found = {kind: parts for kind, parts in kinds.items() if any(parts.values())}
     if len(found) > 1:
-        raise DataError(f"{shown(folder)}: {' and '.join(found)} files in it; name the one to read")
+        raise DataError(f"{printable(folder)}: {' and '.join(found)} files in it; name the one to read")
     chosen: dict[str, Path] = {}
     for parts in found.values():
         for part, files in parts.items():
             plain = [name for name in files if not name.endswith(".gz") or name[:-3] not in files]
             if len(plain) > 1:
-                raise DataError(f"{shown(folder)}: {' and '.join(plain)} in it; name the one to read")
+                raise DataError(f"{printable(folder)}: {' and '.join(plain)} in it; name the one to read")
             chosen.update((part, folder / name) for name in plain)
     return chosen
 
@@ -238,7 +237,7 @@ def _read_file(path: Path, progress: Progress | None) -> dict[str, Part]:
     if name.endswith((".csv", ".txt")):
         part = read_csv(path, progress)
         return {"unlabelled" if part.labels is None else "train": part}
-    raise DataError(f"{shown(path)}: not a data set by its name or first bytes; wanted is {WANTED}")
+    raise DataError(f"{printable(path)}: not a data set by its name or first bytes; wanted is {WANTED}")
 
 
 def _numbered(parts: dict[str, Part], classes: int | None) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from convfilter.errors import DataError, PictureError
-from convfilter.images.picture import FORMATS, extension_format, shown
+from convfilter.errors import DataError, PictureError, printable
+from convfilter.images.picture import FORMATS, extension_format
 from convfilter.images.read import read
 from convfilter.images.resize import eight_bit, fitted
 from convfilter.train.data.source import WANTED, Part, Progress, check_bytes
@@ -40,7 +40,9 @@ def find_pictures(root: Path) -> ClassFolders:
         parts.update(("test", path) for name, path in folders.items() if name.lower() in _VALIDATION)
     classes = tuple(_entries(parts["train"])[0])
     if len(classes) < 2:
-        raise DataError(f"{shown(parts['train'])}: {len(classes)} class folders in it; wanted is {WANTED}")
+        raise DataError(
+            f"{printable(parts['train'])}: {len(classes)} class folders in it; wanted is {WANTED}"
+        )
     return ClassFolders(classes, {part: _files(path, classes) for part, path in parts.items()})
 
 
@@ -50,7 +52,7 @@ def _entries(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
         paths = sorted(folder.iterdir(), key=lambda path: path.name)
     except OSError as error:
         raise DataError(
-            f"{shown(folder)}: can't be listed ({error.strerror}); check its permissions"
+            f"{printable(folder)}: can't be listed ({error.strerror}); check its permissions"
         ) from error
     seen = [p for p in paths if not p.name.startswith(".") and p.name.lower() not in _CLUTTER]
     return {p.name: p for p in seen if p.is_dir()}, {p.name: p for p in seen if not p.is_dir()}
@@ -61,27 +63,31 @@ def _files(root: Path, classes: tuple[str, ...]) -> list[tuple[Path, int]]:
     folders, loose = _entries(root)
     for path in loose.values():
         if extension_format(path):
-            raise DataError(f"{shown(path)}: a picture beside the class folders; move it into one of them")
+            raise DataError(
+                f"{printable(path)}: a picture beside the class folders; move it into one of them"
+            )
     held: list[tuple[Path, int]] = []
     for name, folder in folders.items():
         if name not in classes:
-            raise DataError(f"{shown(folder)}: a class that train doesn't have; remove it or add it there")
+            raise DataError(
+                f"{printable(folder)}: a class that train doesn't have; remove it or add it there"
+            )
         inner, files = _entries(folder)
         if inner:
             raise DataError(
-                f"{shown(next(iter(inner.values())))}: a folder in a class folder; move its pictures up"
+                f"{printable(next(iter(inner.values())))}: a folder in a class folder; move its pictures up"
             )
         for path in files.values():
             if not extension_format(path):
                 known = " ".join(each.extensions[0] for each in FORMATS.values())
                 raise DataError(
-                    f"{shown(path)}: no picture by its name (known: {known}); convert it or move it away"
+                    f"{printable(path)}: no picture by its name (known: {known}); convert it or move it away"
                 )
         if not files:
-            raise DataError(f"{shown(folder)}: a class folder without a picture; add some or remove it")
+            raise DataError(f"{printable(folder)}: a class folder without a picture; add some or remove it")
         held += [(path, classes.index(name)) for path in files.values()]
     if not held:
-        raise DataError(f"{shown(root)}: no class folders in it; add some or remove it")
+        raise DataError(f"{printable(root)}: no class folders in it; add some or remove it")
     return held
 
 
@@ -103,14 +109,14 @@ def read_pictures(
             size = _MIXED_SIZE
             held = [fitted(each, size) for each in held]
         held.append(fitted(pixels, size) if size else pixels)
-        check_bytes(len(held) * held[-1].size, shown(path.parent.parent))
+        check_bytes(len(held) * held[-1].size, printable(path.parent.parent))
         if progress:
             progress(done, len(files))
     channels = 3 if color or any(each.shape[2] == 3 for each in held) else 1
     images = np.empty((len(held), *held[0].shape[:2], channels), np.uint8)
     for i, each in enumerate(held):
         images[i] = each  # one channel fills three
-    return Part(images, np.array([label for _, label in files]), lambda i: shown(files[i][0]))
+    return Part(images, np.array([label for _, label in files]), lambda i: printable(files[i][0]))
 
 
 def _pixels(path: Path, color: bool | None) -> np.ndarray:
@@ -121,6 +127,6 @@ def _pixels(path: Path, color: bool | None) -> np.ndarray:
         raise DataError(f"{error} (one unreadable picture stops the data set; mend or remove it)") from error
     pixels = eight_bit(picture)
     if pixels.shape[2] not in (1, 3):
-        raise DataError(f"{shown(path)}: {pixels.shape[2]} channels; save it with 1 or 3")
+        raise DataError(f"{printable(path)}: {pixels.shape[2]} channels; save it with 1 or 3")
     gray = (pixels == pixels[..., :1]).all()  # a gray picture saved as RGB
     return pixels[..., :1] if gray else pixels

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from convfilter.errors import DataError
+from convfilter.errors import DataError, printable
 from convfilter.images.npy_header import Header, npy_header
-from convfilter.images.picture import shown
 from convfilter.images.sniff import reason
 from convfilter.train.data.source import DEFLATE_MAX, Part, Progress, check_bytes, opened
 
@@ -27,10 +26,10 @@ def read_idx(images: Path, progress: Progress | None = None) -> Part:
     labels = _idx_array(labels_path, 1, None)
     if len(pixels) != len(labels):
         raise DataError(
-            f"{shown(images)}: {len(pixels)} pictures, but {len(labels)} labels in {shown(labels_path)}; "
-            f"get two files that belong together"
+            f"{printable(images)}: {len(pixels)} pictures, but {len(labels)} labels in "
+            f"{printable(labels_path)}; get two files that belong together"
         )
-    name = shown(labels_path)
+    name = printable(labels_path)
     return Part(pixels[..., None], labels, lambda i: f"{name}, byte {8 + i}")
 
 
@@ -43,7 +42,7 @@ def _labels_beside(images: Path) -> Path:
     """The file of labels that belongs to this file of pictures."""
     if not is_idx_images(images.name):
         raise DataError(
-            f"{shown(images)}: an IDX file of pictures must be called …-images-idx3-ubyte, with its "
+            f"{printable(images)}: an IDX file of pictures must be called …-images-idx3-ubyte, with its "
             f"labels beside it in …-labels-idx1-ubyte; rename them"
         )
     stem = re.sub(r"(?i)images?[-.]idx3-ubyte(\.gz)?$", "", images.name)
@@ -52,7 +51,7 @@ def _labels_beside(images: Path) -> Path:
             path = images.with_name(f"{stem}labels{dot}idx1-ubyte{ending}")
             if path.exists():
                 return path
-    raise DataError(f"{shown(images)}: its labels are missing; put {stem}labels-idx1-ubyte beside it")
+    raise DataError(f"{printable(images)}: its labels are missing; put {stem}labels-idx1-ubyte beside it")
 
 
 def _idx_array(path: Path, axes: int, progress: Progress | None) -> np.ndarray:
@@ -116,7 +115,7 @@ def read_npz(path: Path, progress: Progress | None = None) -> dict[str, Part]:
             if lacking or not found:
                 raise DataError(
                     f"{label}: no array {' or '.join(lacking or _PAIRS['train'])}; it holds "
-                    f"{', '.join(shown(name) for name in list(held)[:8]) or 'nothing'}, "
+                    f"{', '.join(printable(name) for name in list(held)[:8]) or 'nothing'}, "
                     f"where x_train, y_train, x_test and y_test are wanted"
                 )
             parts = {}
@@ -179,7 +178,7 @@ def _npz_part(archive: zipfile.ZipFile, x: zipfile.ZipInfo, y: zipfile.ZipInfo, 
 
 def _npz_stored(archive: zipfile.ZipFile, info: zipfile.ZipInfo, label: str) -> _Stored:
     """One array; DataError for Python objects and for sizes that can't be, or are too large."""
-    place = f"{label}, {shown(info.filename)}"
+    place = f"{label}, {printable(info.filename)}"
     if info.file_size > max(info.compress_size, 1) * DEFLATE_MAX:
         raise DataError(f"{place}: claims more bytes than it can unpack to; get a sound copy")
     with archive.open(info) as file:

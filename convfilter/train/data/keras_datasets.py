@@ -6,8 +6,7 @@ import re
 import sys
 
 from convfilter.backend import keras_home
-from convfilter.errors import DataError
-from convfilter.images.picture import shown
+from convfilter.errors import DataError, printable
 from convfilter.images.sniff import reason
 from convfilter.train.data.source import Part, Progress
 
@@ -53,7 +52,7 @@ def downloaded(name: str, progress: Progress | None) -> dict[str, Part]:
 def _no_files(name: str, error: Exception) -> str:
     """Why Keras' loader has failed, and the two ways to do without it."""
     kept = [keras_home() / "datasets" / file for file in FILES[name]]
-    files, folder = ", ".join(path.name for path in kept), shown(kept[0].parent)
+    files, folder = ", ".join(path.name for path in kept), printable(kept[0].parent)
     it, given = ("it", kept[0].name) if len(kept) == 1 else ("their folder", "FOLDER")
     if not str(error).startswith(_FETCH):
         return (

@@ -11,8 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from convfilter.errors import DataError, refuse_address
-from convfilter.images.picture import shown
+from convfilter.errors import DataError, printable, refuse_address
 from convfilter.images.sniff import reason
 
 MAX_BYTES = 4 << 30  # of pixels in one file or folder; training holds them all in memory
@@ -72,7 +71,7 @@ class Source:
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Source]:
     """A regular file that isn't empty; DataError for anything else."""
-    label = shown(path)
+    label = printable(path)
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
