@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from convfilter.errors import BackendError
+from convfilter.system.machine import user_folder
 
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}  # name → module
 
@@ -92,6 +93,15 @@ def quiet(replay: bool = True) -> Iterator[None]:
     finally:
         with _lock:
             _leave(failed)
+
+
+def house_keras() -> None:
+    """Before Keras is imported: where the user has no home folder, a place for its settings and data. Else
+    TensorFlow makes a folder called "~" in the current one."""
+    if os.path.expanduser("~") == "~":
+        cache = user_folder("cache")
+        temporary = Path(tempfile.gettempdir()) / f".keras-{os.getuid()}"
+        os.environ.setdefault("KERAS_HOME", str(cache / "keras" if cache else temporary))
 
 
 def hush_matplotlib() -> None:

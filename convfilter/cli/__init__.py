@@ -11,9 +11,8 @@ from typing import Any
 import click
 
 from convfilter import __version__
-from convfilter.system import garbage, temporary
-from convfilter.system import interrupts as signals
-from convfilter.system.machine import address_space
+from convfilter.system import garbage, interrupts, temporary
+from convfilter.system.machine import address_space, spare_address_space
 
 # name → (module, one line of help): the help of the group needs no command's module.
 COMMANDS = {
@@ -85,9 +84,8 @@ def run(args: list[str] | None = None) -> int:
     if debug:  # wherever it was written
         os.environ["CONVFILTER_DEBUG"] = "1"  # native libraries may speak
         args = ["--debug", *(arg for arg in args if arg != "--debug")]
-    signals.install()
-    if address_space() is not None:  # each thread of NumPy's takes much of it, and few are of use here
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    interrupts.install()
+    spare_address_space()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a × must not fail where the terminal can't show it
             stream.reconfigure(errors="replace")
@@ -110,21 +108,19 @@ def run(args: list[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         return _say(f"Error: {message(error)}", error.exit_code)
-    except (MemoryError, ImportError) as error:  # a library that can't be loaded for want of memory
-        if debug:
-            traceback.print_exc()
-        if isinstance(error, ImportError) and "failed to map segment" not in str(error):
-            raise
-        return _say(
-            "Error: not enough memory; use smaller pictures, or raise the limit if there is one (ulimit -v)",
-            1,
-        )
     except OSError as error:  # stdout is full, or its reader went away
         if debug:
             traceback.print_exc()
         if sys.stdout is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1 if isinstance(error, BrokenPipeError) else _say(f"Error: {_os_reason(error)}", 1)
+    except Exception as error:
+        if not isinstance(error, MemoryError) and address_space() is None:
+            raise
+        if debug:
+            traceback.print_exc()
+        said = f"{type(error).__name__}: {error}".partition("\n")[0]  # libraries say it in many ways
+        return _say(f"Error: not enough memory, it seems ({said}); use less, or raise its limit (ulimit)", 1)
 
 
 def _os_reason(error: OSError) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from convfilter.backend import choose_backend, configured_backend, hush_matplotlib, quiet
+from convfilter.backend import choose_backend, configured_backend, house_keras, hush_matplotlib, quiet
 from convfilter.engines.stages import ACROSS_CHANNELS
 from convfilter.errors import BackendError, FilterError
 from convfilter.filters.load import make_pipeline
@@ -36,6 +36,7 @@ def _check_room() -> None:
 
 choose_backend(configured_backend())
 _check_room()
+house_keras()
 hush_matplotlib()
 try:
     with interrupts_held(), quiet(replay=False):

@@ -137,7 +137,8 @@ def _check_network(path: Path, network: Network) -> None:
     if max(height, width) > MAX_SIDE or channels > MAX_CHANNELS or network.classes > MAX_CLASSES:
         raise FilterError(
             f"{printable(path)}: made for pictures of {height}×{width}×{channels} and {network.classes} "
-            f"classes, more than {MAX_SIDE}×{MAX_SIDE}×{MAX_CHANNELS} and {MAX_CLASSES}; use the run's .keras file"
+            f"classes, more than {MAX_SIDE}×{MAX_SIDE}×{MAX_CHANNELS} and {MAX_CLASSES}; "
+            "use the run's .keras file"
         )
 
 

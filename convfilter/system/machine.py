@@ -5,6 +5,7 @@ the files of the control groups (cgroups), versions 1 and 2; a limit of a group 
 too. `root` is the folder that these trees are looked for in, so that tests can bring their own.
 """
 
+import contextlib
 import math
 import os
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Literal
 
 SHARE = 0.8  # of the free memory that a picture may take
 ROOT = Path("/")
+_ARENA_MAX = -8  # glibc's M_ARENA_MAX
 
 # Control groups, by version: the limit, what is in use, and the file cache therein, which can be taken back.
 _MEMORY = {
@@ -41,6 +43,19 @@ def available_memory(root: Path = ROOT) -> int | None:
 def address_space(root: Path = ROOT) -> int | None:
     """Bytes of address space that this process may still take; None without a limit (`ulimit -v`)."""
     return _process_memory(_ADDRESSES, root)
+
+
+def spare_address_space() -> None:
+    """Where the address space is limited, let threads take less of it. For the command, not the library, and
+    before NumPy is imported. Each thread would reserve 64 MB to allocate from; where even its own variables
+    find no place, glibc ends the process, and its reason is lost with what is held back of stderr."""
+    if address_space() is None:
+        return
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else it has as many threads as there are cores
+    import ctypes
+
+    with contextlib.suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
 
 
 def cores(root: Path = ROOT) -> int:

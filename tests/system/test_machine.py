@@ -169,46 +169,57 @@ def test_the_engine_takes_as_many_threads(monkeypatch):
 
 
 @LINUX
-@pytest.mark.parametrize("limit", [pytest.param("-n 16", marks=pytest.mark.slow), "-v 200000"])
+@pytest.mark.parametrize(
+    "limit", [pytest.param("-n 16", marks=pytest.mark.slow), "-v 160000", "-v 200000", "-v 400000"]
+)
 def test_little_of_what_a_process_needs(tmp_path, camera, limit):
-    """A filter that is compiled already does its work, or one line says what is wanting."""
-    one_line_at_most(tmp_path, camera, limit, {})
+    """A filter that is compiled already does its work, or lines say what is wanting; it never just ends."""
+    done = under(tmp_path, camera, limit, {})
+    lines = done.stderr.decode().splitlines()
+    assert done.returncode in (0, 1, 2), done
+    assert bool(lines) == (done.returncode > 0)
+    assert all(line.startswith("Error: ") for line in lines), done.stderr
 
 
 @LINUX
 @pytest.mark.parametrize("limit", ["-v 200000", "-v 1000000", "-v 2000000"])
 def test_little_address_space_for_a_first_run(tmp_path, camera, limit):
-    """Keras would be needed, and would crash."""
-    one_line_at_most(tmp_path, camera, limit, {"XDG_CACHE_HOME": str(tmp_path / "cache")})
+    """Keras would be needed, and would crash: one line says so."""
+    done = under(tmp_path, camera, limit, {"XDG_CACHE_HOME": str(tmp_path / "cache")})
+    assert done.returncode in (1, 2), done
+    assert [line[:7] for line in done.stderr.decode().splitlines()] == ["Error: "]
 
 
-def one_line_at_most(tmp_path, camera, limit, env):
+def under(tmp_path, camera, limit, env):
+    """Six TIFFs, four at once, by a command under this limit."""
     for number in range(6):
         Image.fromarray(camera).save(tmp_path / f"{number}.tif")
     command = f"ulimit {limit}; exec {sys.executable} -m convfilter apply sobel {tmp_path}/*.tif out/ -j 4 -q"
-    done = subprocess.run(
+    return subprocess.run(
         ["bash", "-c", command], capture_output=True, cwd=tmp_path, env={**os.environ, **env}, timeout=60
     )
-    assert done.returncode in (0, 1, 2), done.stderr
-    lines = done.stderr.decode().splitlines()
-    assert [line[:7] for line in lines] == ["Error: "] * (done.returncode > 0)
 
 
-@LINUX
-def test_not_enough_memory_is_one_line(monkeypatch, convfilter, photo):
-    """Wherever it shows: Python's own error, or a library that can't be loaded."""
-    for error in (MemoryError(), ImportError("libx.so: failed to map segment from shared object")):
-        monkeypatch.setattr(
-            "convfilter.filters.load.make_pipeline", lambda *_, _error=error, **__: raising(_error)
-        )
-        done = convfilter("apply", "sobel", photo, "out.png")
-        assert (done.code, done.err.count("\n")) == (1, 1)
-        assert done.err.startswith("Error: not enough memory")
-    monkeypatch.setattr(
-        "convfilter.filters.load.make_pipeline", lambda *_, **__: raising(ImportError("a mistake"))
-    )
-    with pytest.raises(ImportError, match="a mistake"):
-        convfilter("apply", "sobel", photo, "out.png")
+@pytest.mark.parametrize(
+    ("error", "limit", "shown"),
+    [
+        (MemoryError(), None, True),
+        (ImportError("libx.so: failed to map segment from shared object"), 9, True),
+        (SystemError("error return without exception set"), 9, True),
+        (RuntimeError("a mistake of ours"), None, False),
+    ],
+)
+def test_not_enough_memory_is_one_line(monkeypatch, convfilter, photo, error, limit, shown):
+    """Under a limit libraries fail in many ways; without one only MemoryError is no mistake of ours."""
+    monkeypatch.setattr("convfilter.filters.load.make_pipeline", lambda *_, **__: raising(error))
+    monkeypatch.setattr("convfilter.cli.address_space", lambda: limit)
+    if not shown:
+        with pytest.raises(RuntimeError, match="a mistake of ours"):
+            convfilter("apply", "sobel", photo, "out.png")
+        return
+    done = convfilter("apply", "sobel", photo, "out.png")
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert done.err.startswith(f"Error: not enough memory, it seems ({type(error).__name__}: {error})")
 
 
 def raising(error):
@@ -220,7 +231,8 @@ def homeless(monkeypatch):
     """A user without a home folder, whom the system does not know, as in a container."""
     pwd = pytest.importorskip("pwd")
     for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "KERAS_HOME", "KERAS_BACKEND"):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")  # so that what is set below is undone
+        monkeypatch.delenv(name)
 
     def unknown(number):
         raise KeyError(number)
@@ -250,6 +262,43 @@ def test_no_home(homeless, convfilter, photo, monkeypatch):
         done = convfilter("cache", command)
         assert (done.code, done.err.count("\n")) == (1, 1)
         assert "set XDG_CACHE_HOME" in done.err
+
+
+def test_keras_gets_a_home(homeless, tmp_path, monkeypatch):
+    """Where the user has none: in the cache folder, else with the temporary files; a wish is respected."""
+    from convfilter.runtime import house_keras
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("KERAS_HOME", "/mine")
+    house_keras()
+    assert os.environ["KERAS_HOME"] == "/mine"
+    monkeypatch.delenv("KERAS_HOME")
+    house_keras()
+    assert os.environ["KERAS_HOME"] == str(tmp_path / f".keras-{os.getuid()}")
+    monkeypatch.delenv("KERAS_HOME")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    house_keras()
+    assert os.environ["KERAS_HOME"] == str(tmp_path / "cache" / "convfilter" / "keras")
+
+
+@pytest.mark.slow
+def test_a_first_run_without_a_home_leaves_no_folder(homeless, tmp_path, photo):
+    """Neither "~" in the current one, nor a home of Keras' that all users would share."""
+    code = f"""if True:
+        import os, pwd, sys
+        def unknown(number):
+            raise KeyError(number)
+        pwd.getpwuid = unknown
+        from convfilter.__main__ import main
+        sys.argv[1:] = ["apply", "sobel", {str(photo)!r}, "out.png", "-q"]
+        main()
+    """
+    (tmp_path / "desk").mkdir()
+    (tmp_path / "tmp").mkdir()
+    env = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=tmp_path / "desk", env=env)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [path.name for path in (tmp_path / "desk").iterdir()] == ["out.png"]
 
 
 def copy_of(photo):
