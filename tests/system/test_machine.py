@@ -266,7 +266,7 @@ def test_no_home(homeless, convfilter, photo, monkeypatch):
 
 def test_keras_gets_a_home(homeless, tmp_path, monkeypatch):
     """Where the user has none: in the cache folder, else with the temporary files; a wish is respected."""
-    from convfilter.runtime import house_keras
+    from convfilter.backend import house_keras
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setenv("KERAS_HOME", "/mine")
