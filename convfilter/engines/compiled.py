@@ -67,7 +67,7 @@ class CompiledEngine:
     def open(self, pipeline: Pipeline, source: LazyPlanes, full_scale: float) -> LazyPlanes:
         """As filtering.Engine. Raises NotCompiled for what only Keras can run, unless it falls back."""
         try:
-            return open_raster(pipeline, source, full_scale, self.plan, self.tile)
+            return open_raster(pipeline, source, full_scale, self.plan)
         except NotCompiled:
             if not self.falls_back:
                 raise
@@ -76,9 +76,7 @@ class CompiledEngine:
         return KerasEngine(self.device, self.tile).open(pipeline, source, full_scale)
 
 
-def open_raster(
-    pipeline: Pipeline, source: LazyPlanes, full_scale: float, plan: str = "auto", tile: int | None = None
-) -> LazyPlanes:
+def open_raster(pipeline: Pipeline, source: LazyPlanes, full_scale: float, plan: str = "auto") -> LazyPlanes:
     """The pipeline's result for `source`, as the stages that `plan` chooses; rows that hold NaN, or numbers
     so large that something may overflow, are Keras' own.
 
@@ -92,15 +90,16 @@ def open_raster(
         with _compiling:
             _compile(pipeline, source, full_scale, plan, stages)
     result = through(within(source, reach(stages)), stages, [_run_of(stage) for stage in stages])
-    return instead(result, lambda: _by_keras(pipeline, source, full_scale, tile))
+    return instead(result, lambda: _by_keras(pipeline, source, full_scale))
 
 
-def _by_keras(pipeline: Pipeline, source: LazyPlanes, full_scale: float, tile: int | None) -> LazyPlanes:
-    """What the Keras engine gives on the CPU, in strips where the picture is a large one."""
+def _by_keras(pipeline: Pipeline, source: LazyPlanes, full_scale: float) -> LazyPlanes:
+    """What the Keras engine gives on the CPU, by strips only where the picture is a large one: so any other
+    comes out to the same bits whatever strips are asked for."""
     from convfilter.engines.keras_engine import KerasEngine
 
     large = source.size[0] * source.size[1] > LARGE
-    return KerasEngine("cpu", tile or (STRIP if large else None)).open(pipeline, source, full_scale)
+    return KerasEngine("cpu", STRIP if large else None).open(pipeline, source, full_scale)
 
 
 def _missing(stages: Sequence[Stage]) -> tuple["Structure", ...]:

@@ -5,8 +5,9 @@ not: a maximum, a pool or an activation of LiteRT may drop a NaN that Keras keep
 depends on its order. So the compiled engine takes rows whose numbers are small enough, and Keras the others.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import groupby
 from math import sqrt
 from threading import Lock
 
@@ -112,18 +113,42 @@ def within(source: LazyPlanes, largest: float) -> LazyPlanes:
 
 
 def instead(first: LazyPlanes, second: Callable[[], LazyPlanes]) -> LazyPlanes:
-    """`first`, and where its rows raise BeyondReachError those of `second`, which is made when it is needed
-    and is asked by one thread at a time."""
+    """`first`, and those of its rows that raise BeyondReachError by themselves from `second`, which is made
+    when it is needed and is asked by one thread at a time. So where a row comes from does not depend on the
+    strip it is asked for in."""
     lock = Lock()
     made: list[LazyPlanes] = []
 
+    def other(top: int, bottom: int) -> np.ndarray:
+        with lock:
+            if not made:
+                made.append(second())
+            return made[0].rows(top, bottom)
+
     def rows(top: int, bottom: int) -> np.ndarray:
-        try:
-            return first.rows(top, bottom)
-        except BeyondReachError:
-            with lock:
-                if not made:
-                    made.append(second())
-                return made[0].rows(top, bottom)
+        found: list[np.ndarray] = []
+        for missing, run in groupby(_parts(first, top, bottom), lambda part: part[2] is None):
+            parts = list(run)
+            if missing:
+                found.append(other(parts[0][0], parts[-1][1]))
+            else:
+                found += [part[2] for part in parts if part[2] is not None]
+        return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
     return LazyPlanes(first.size, first.channels, rows)
+
+
+def _parts(raster: LazyPlanes, top: int, bottom: int) -> Iterator[tuple[int, int, np.ndarray | None]]:
+    """The rows from `top` to `bottom` as (top, bottom, rows) of parts as large as bisecting finds; None for
+    rows of a single row that is beyond reach."""
+    try:
+        found = raster.rows(top, bottom)
+    except BeyondReachError:
+        if bottom - top == 1:
+            yield top, bottom, None
+            return
+        middle = (top + bottom) // 2
+        yield from _parts(raster, top, middle)
+        yield from _parts(raster, middle, bottom)
+    else:
+        yield top, bottom, found
