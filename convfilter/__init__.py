@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from convfilter.model.build import build
     from convfilter.processing.apply import apply
 
-__version__ = "0.1.0"
+from convfilter._version import __version__
 
 _HOME = {
     "BackendError": "errors",

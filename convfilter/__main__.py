@@ -12,7 +12,7 @@ GIVEN = os.environ.get("MPLCONFIGDIR")
 def main() -> None:
     _open_closed()
     if sys.argv[1:] == ["--version"]:
-        from convfilter import __version__
+        from convfilter._version import __version__
 
         try:
             print(f"convfilter {__version__}", flush=True)

@@ -31,8 +31,8 @@ def layer_outputs(model: Any, array: np.ndarray) -> list[Output]:
 
 
 def _pipeline_outputs(pipeline: Pipeline, array: np.ndarray) -> list[Output]:
-    from convfilter.backend import quiet
     from convfilter.model.build import build, keras
+    from convfilter.system.stderr import quiet
 
     full = 1.0 if pipeline.values == "unit" else full_scale(array.dtype)
     planes = _fitting(array, pipeline.in_channels, pipeline.name, full)
@@ -63,8 +63,8 @@ def _layer_name(layer: Layer) -> str:
 
 
 def _model_outputs(model: Any, array: np.ndarray) -> list[Output]:
-    from convfilter.backend import quiet
     from convfilter.model.build import keras
+    from convfilter.system.stderr import quiet
 
     layers = [
         layer for layer in getattr(model, "layers", ()) if not isinstance(layer, keras.layers.InputLayer)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from convfilter import __version__
+from convfilter._version import __version__
 from convfilter.system import garbage, interrupts, temporary
 from convfilter.system.machine import address_space, spare_address_space
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from convfilter import __version__
+from convfilter._version import __version__
 from convfilter.cli.console import out
 
 PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "pillow", "click", "rich", "pydantic")

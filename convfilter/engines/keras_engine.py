@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from convfilter.backend import quiet
 from convfilter.engines.raster import LazyPlanes, Run, of_array, through
 from convfilter.engines.stages import Stage, cut, direct
 from convfilter.errors import BackendError, ConvfilterError, PictureError
@@ -17,6 +16,7 @@ from convfilter.filters.pipeline import Pipeline
 from convfilter.model.build import build, keras
 from convfilter.system.interrupts import interrupts_held
 from convfilter.system.machine import SHARE, available_memory
+from convfilter.system.stderr import quiet
 
 _OUT_OF_MEMORY = ("resource_exhausted", "resourceexhausted", "out of memory", "oom when", "can't allocate")
 

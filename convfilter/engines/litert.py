@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from convfilter.backend import quiet
 from convfilter.engines.raster import Run
+from convfilter.system.stderr import quiet
 
 
 def function(model: bytes) -> Run:

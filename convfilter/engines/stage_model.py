@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from convfilter.backend import quiet
 from convfilter.engines.stages import (
     Activate,
     Columns,
@@ -17,6 +16,7 @@ from convfilter.engines.stages import (
     Weights,
 )
 from convfilter.model.build import activation_of, keras, layers, ops
+from convfilter.system.stderr import quiet
 from convfilter.system.temporary import folder_in
 
 _register = keras.saving.register_keras_serializable(package="convfilter")

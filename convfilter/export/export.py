@@ -23,8 +23,8 @@ from typing import Unpack
 
 import numpy as np
 
-from convfilter import __version__
-from convfilter.backend import configured_backend, quiet
+from convfilter._version import __version__
+from convfilter.backend import configured_backend
 from convfilter.errors import BackendError, FilterError, printable
 from convfilter.export.formats import Batches, Format, Ran, format_of
 from convfilter.filters.geometry import receptive_fields, resolve_padding
@@ -35,6 +35,7 @@ from convfilter.filters.settings import Filters, FilterSettings
 from convfilter.filters.whole_numbers import stays_whole
 from convfilter.system.atomic import atomic_write
 from convfilter.system.interrupts import interrupts_held
+from convfilter.system.stderr import quiet
 from convfilter.system.temporary import folder_in
 
 FULL_SCALES = (255.0, 65535.0, 1.0)

@@ -10,7 +10,6 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from convfilter.backend import quiet
 from convfilter.errors import PictureError, printable
 from convfilter.images import high_bit_depth as deep
 from convfilter.images.metadata import (
@@ -33,6 +32,7 @@ from convfilter.images.picture import (
 from convfilter.images.pillow_limits import pillow_limited
 from convfilter.images.sniff import HEAD, check_extension, npy_pixels, opened, reason, sniffed
 from convfilter.images.write import icc_fits, write
+from convfilter.system.stderr import quiet
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from convfilter.backend import choose_backend, configured_backend, house_keras, hush_matplotlib, quiet
+from convfilter.backend import choose_backend, configured_backend, house_keras
 from convfilter.engines.stages import ACROSS_CHANNELS
 from convfilter.errors import BackendError, FilterError
 from convfilter.filters.load import make_pipeline
@@ -14,6 +14,7 @@ from convfilter.filters.pipeline import Activation, Combine, Conv, CoverPad, Lay
 from convfilter.filters.settings import Filters, FilterSettings
 from convfilter.system.interrupts import interrupts_held
 from convfilter.system.machine import address_space, schedulable_cores
+from convfilter.system.stderr import hush_matplotlib, quiet
 
 _NEEDED, _NEEDED_PER_CORE = 2.8e9, 8e7  # bytes of address space, measured; with less TensorFlow crashes
 

@@ -58,8 +58,8 @@ def load_model(path: Path | str) -> "keras.Model":
 
 
 def _load(path: Path) -> "keras.Model":
-    from convfilter.backend import quiet
     from convfilter.model.build import keras
+    from convfilter.system.stderr import quiet
 
     try:
         with quiet():

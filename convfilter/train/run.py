@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from convfilter import __version__
+from convfilter._version import __version__
 from convfilter.errors import DataError, FilterError
 from convfilter.networks.architectures import build, check_name
 from convfilter.networks.npz_file import save_npz

@@ -335,7 +335,7 @@ def test_a_failure_of_the_backend_is_an_error_of_the_picture(monkeypatch):
 
 QUIET = """
 import os, sys
-from convfilter.backend import quiet
+from convfilter.system.stderr import quiet
 os.write(2, b"before ")
 try:
     with quiet():
@@ -366,7 +366,7 @@ def test_quiet_without_stderr():
     script = """
 import os
 os.close(2)
-from convfilter.backend import quiet
+from convfilter.system.stderr import quiet
 with quiet():
     print("inside")
 """

@@ -50,7 +50,7 @@ def test_a_file_that_got_the_number_of_stderr_is_left_alone(tmp_path, how):
     path.write_bytes(b"pixels" * 10_000)
     code = f"""if True:
         import os, sys
-        from convfilter.backend import quiet
+        from convfilter.system.stderr import quiet
         {how}
         read = open({str(path)!r}, "rb", buffering=0)
         assert read.fileno() == 2, read.fileno()
@@ -74,7 +74,7 @@ def test_quiet_needs_no_folder_for_temporary_files():
     """Where none can be written the body runs all the same, quiet if the system has files in memory."""
     code = """if True:
         import os, tempfile
-        from convfilter.backend import quiet
+        from convfilter.system.stderr import quiet
         def nowhere():
             raise FileNotFoundError("no usable temporary directory")
         tempfile._get_default_tempdir = nowhere
@@ -94,7 +94,7 @@ def test_quiet_needs_no_folder_for_temporary_files():
 def test_quiet_without_a_descriptor_left():
     code = """if True:
         import os, resource
-        from convfilter.backend import quiet
+        from convfilter.system.stderr import quiet
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
         for _ in range(2):
             with quiet():

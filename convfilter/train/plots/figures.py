@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convfilter.backend import hush_matplotlib
 from convfilter.errors import ConvfilterError
 from convfilter.system.atomic import atomic_write
+from convfilter.system.stderr import hush_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
