@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from convfilter.model.build import build
     from convfilter.processing.apply import apply
 
-from convfilter._version import __version__
+from convfilter._version import __version__ as __version__
 
 _HOME = {
     "BackendError": "errors",

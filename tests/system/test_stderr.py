@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convfilter import backend as runtime
 from convfilter.system import interrupts as signals
+from convfilter.system import stderr
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="descriptors and signals of POSIX")
 
@@ -26,17 +26,17 @@ def python(code: str, redirect: str = "") -> subprocess.CompletedProcess:
 
 
 def test_what_native_code_writes_is_held_back(capfd):
-    with runtime.quiet():
+    with stderr.quiet():
         os.write(2, b"chatter\n")
     assert capfd.readouterr().err == ""
 
 
 def test_it_is_shown_where_the_body_raises(capfd):
-    with pytest.raises(ValueError, match="mine"), runtime.quiet():
+    with pytest.raises(ValueError, match="mine"), stderr.quiet():
         os.write(2, b"the reason\n")
         raise ValueError("mine")
     assert capfd.readouterr().err == "the reason\n"
-    with pytest.raises(ValueError, match="mine"), runtime.quiet(replay=False):
+    with pytest.raises(ValueError, match="mine"), stderr.quiet(replay=False):
         os.write(2, b"chatter\n")
         raise ValueError("mine")
     assert capfd.readouterr().err == ""
