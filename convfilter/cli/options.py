@@ -60,7 +60,7 @@ class FilterType(click.ParamType):
         if extension_format(value) and value not in files():
             self.fail(f"{value} is a picture; a FILTER, such as sobel, comes before any picture", param, ctx)
         names = value.split(",")
-        if len(names) > 1 and all(name.strip() in files() for name in names):
+        if len(names) > 1 and ":" not in value and all(name.strip() in files() for name in names):
             this, following = (
                 f"{names[0].strip()} …",
                 " ".join(f"--then {name.strip()}" for name in names[1:]),

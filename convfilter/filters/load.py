@@ -25,6 +25,11 @@ def load(text: str | Path) -> Kernel | Pipeline:
     >>> load("sobel").filters, load("gaussian:sigma=2,size=13").size
     (2, (13, 13))
     """
+    if not isinstance(text, str | Path):
+        raise FilterError(
+            f"a filter can't be {reprlib.repr(text)}; give a name, a path, a formula, "
+            "or a Kernel or Pipeline, such as make_kernel makes of numbers"
+        )
     path = locate(str(text))
     return load_file(path) if path else formulas.parse_formula(str(text))
 
@@ -51,22 +56,12 @@ def make_pipeline(filters: Filters, **settings: Unpack[FilterSettings]) -> Pipel
     >>> make_pipeline("sobel", border="edge", pool=2).layers[-1]
     Pool(size=(2, 2), mode='max')
     """
-    parts = [_loaded(part) for part in (filters if isinstance(filters, list | tuple) else [filters])]
+    listed: list[Any] = list(filters) if isinstance(filters, list | tuple) else [filters]
+    parts = [part if isinstance(part, Kernel | Pipeline) else load(part) for part in listed]
     chosen = _settings(settings)
     if parts and all(isinstance(part, Pipeline) for part in parts):
         _refuse_idle(parts[0].name, chosen)
     return chain(parts, chosen)
-
-
-def _loaded(part: Any) -> Kernel | Pipeline:
-    if isinstance(part, Kernel | Pipeline):
-        return part
-    if isinstance(part, str | Path):
-        return load(part)
-    raise FilterError(
-        f"a filter can't be {reprlib.repr(part)}; give a name, a path, a formula, a Kernel or a Pipeline, "
-        "such as make_kernel makes of numbers"
-    )
 
 
 _WORDS = {

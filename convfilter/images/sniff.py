@@ -150,4 +150,5 @@ def npy_pixels(file: BinaryIO, max_pixels: int, label: str) -> np.ndarray:
     flat = np.frombuffer(file.read(count * dtype.itemsize), dtype, count)
     pixels = as_pixels(flat.reshape(shape, order="F" if fortran else "C"))
     assert pixels is not None
+    pixels = pixels if pixels.flags.writeable else pixels.copy()  # no view of the bytes read
     return pixels[..., 0] if pixels.shape[2:] == (1,) else pixels

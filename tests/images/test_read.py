@@ -973,7 +973,7 @@ def test_the_limit_of_pixels(name):
     data = WHOLE[name]
     pixels = read(io.BytesIO(data), max_pixels=H * W).pixels
     assert pixels.shape == (H, W)
-    with pytest.raises(PictureError, match=rf"{W} x {H} .*limit of {H * W - 1}; .*--max-pixels"):
+    with pytest.raises(PictureError, match=rf"{W} x {H} .*limit of {H * W - 1}; .*max_pixels={H * W} "):
         read(io.BytesIO(data), max_pixels=H * W - 1)
 
 
@@ -1017,7 +1017,7 @@ def test_a_png_of_claimed_size_is_refused_before_decoding():
     data = (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
     )
-    with pytest.raises(PictureError, match="--max-pixels"):
+    with pytest.raises(PictureError, match="max_pixels="):
         read(io.BytesIO(data))
 
 
