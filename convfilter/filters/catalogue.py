@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from convfilter.errors import FilterError
-from convfilter.filters.formulas import FORMULAS, is_formula, parse_formula
-from convfilter.filters.kernel import Kernel, read_kernel
+from convfilter.filters.formula_text import is_formula, parse_formula
+from convfilter.filters.formulas import FORMULAS
+from convfilter.filters.kernel import Kernel
+from convfilter.filters.kernel_file import read_kernel
 from convfilter.system import machine
 
 SCHEMA_SUFFIX = ".schema.json"
@@ -48,7 +50,7 @@ def _kernel_files(folder: Path) -> Iterator[Path]:
             if not path.name.endswith(SCHEMA_SUFFIX) and path.is_file():
                 yield path
     except OSError as error:
-        raise FilterError(f"{folder}: {error.strerror}; mend CONVFILTER_KERNELS") from error
+        raise FilterError(f"{folder}: {error.strerror}; correct CONVFILTER_KERNELS") from error
 
 
 def find(name: str, others: Iterable[str] = (), folder: Path = Path()) -> Path:

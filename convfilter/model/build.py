@@ -9,9 +9,13 @@ import numpy as np
 from convfilter.backend import choose_backend, configured_backend, house_keras
 from convfilter.engines.stages import ACROSS_CHANNELS
 from convfilter.errors import BackendError, FilterError
-from convfilter.filters.load import make_pipeline
-from convfilter.filters.pipeline import Activation, Combine, Conv, CoverPad, Layer, Pad, Pipeline, Pool
-from convfilter.filters.settings import Filters, FilterSettings
+from convfilter.filters.conv import Conv
+from convfilter.filters.layer import Layer
+from convfilter.filters.layers import Activation, Combine, Pool
+from convfilter.filters.load import Filters, make_pipeline
+from convfilter.filters.padding import CoverPad, Pad
+from convfilter.filters.pipeline import Pipeline
+from convfilter.filters.settings import FilterSettings
 from convfilter.system.interrupts import interrupts_held
 from convfilter.system.machine import address_space, schedulable_cores
 from convfilter.system.stderr import hush_matplotlib, quiet

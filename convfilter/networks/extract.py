@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from convfilter.choices import ACTIVATIONS
-from convfilter.engines.stages import spread
 from convfilter.errors import FilterError, printable
 from convfilter.filters.json_document import MAX_BYTES
-from convfilter.filters.kernel import MAX_NAME, MAX_WEIGHTS, parse_kernel
+from convfilter.filters.kernel import MAX_NAME, MAX_WEIGHTS, spread
+from convfilter.filters.kernel_file import parse_kernel
 from convfilter.filters.kernel_writer import format_json
 from convfilter.networks.layer_names import named_layers
 from convfilter.networks.load import file_hash

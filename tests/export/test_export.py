@@ -17,7 +17,8 @@ from convfilter.errors import BackendError, FilterError, PictureError
 from convfilter.export import formats as exporters
 from convfilter.export.export import _replace, export
 from convfilter.filters.load import make_pipeline
-from convfilter.filters.pipeline import Pad, Pipeline
+from convfilter.filters.padding import Pad
+from convfilter.filters.pipeline import Pipeline
 from convfilter.filters.whole_numbers import stays_whole
 from convfilter.system import temporary
 

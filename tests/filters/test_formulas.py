@@ -14,7 +14,8 @@ from skimage import morphology
 
 from convfilter.errors import FilterError
 from convfilter.filters import formulas
-from convfilter.filters.formulas import FORMULAS, is_formula, parse_formula, signature
+from convfilter.filters.formula_text import is_formula, parse_formula, signature
+from convfilter.filters.formulas import FORMULAS
 from convfilter.filters.kernel import Kernel
 
 SIGMAS = [0.1, 0.5, 1, 2, 3.7]
@@ -352,7 +353,7 @@ def test_other_filters_are_no_formulas(text):
 def test_no_keras():
     """Making a kernel loads neither Keras nor TensorFlow."""
     code = (
-        "import sys; from convfilter.filters.formulas import parse_formula; parse_formula('leung-malik');"
+        "import sys; from convfilter.filters.formula_text import parse_formula; parse_formula('leung-malik');"
         "sys.exit(any(name in sys.modules for name in ('keras', 'tensorflow')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

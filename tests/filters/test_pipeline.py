@@ -8,6 +8,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from convfilter.errors import FilterError
+from convfilter.filters.conv import Conv
 from convfilter.filters.geometry import (
     Field,
     flat_response,
@@ -16,19 +17,11 @@ from convfilter.filters.geometry import (
     resolve_padding,
     sizes,
 )
-from convfilter.filters.kernel import make_kernel
-from convfilter.filters.pipeline import (
-    Activation,
-    Combine,
-    Conv,
-    CoverPad,
-    Pad,
-    Pipeline,
-    Pool,
-    Settings,
-    chain,
-    channels,
-)
+from convfilter.filters.kernel_file import make_kernel
+from convfilter.filters.layers import Activation, Combine, Pool
+from convfilter.filters.padding import CoverPad, Pad
+from convfilter.filters.pipeline import Pipeline, chain, channels
+from convfilter.filters.settings import Settings
 
 MODES = {"zero": "constant", "edge": "edge", "reflect": "reflect", "symmetric": "symmetric", "wrap": "wrap"}
 
@@ -292,10 +285,10 @@ def test_channels_are_counted():
     [
         (
             (conv(filters=2), conv()),
-            r"p: layer 2 \(random\) takes 1 channels but gets 2; combine the filters",
+            r"p: layer 2: random takes 1 channels but gets 2; combine the filters",
         ),
-        ((conv(), Pad(1, 1, 1, 1), conv(into=3)), r"p: layer 3 \(random\) takes 3 channels but gets 1"),
-        ((Combine("max"), conv(into=3)), r"p: layer 2 \(random\) takes 3 channels but gets 1"),
+        ((conv(), Pad(1, 1, 1, 1), conv(into=3)), r"p: layer 3: random takes 3 channels but gets 1"),
+        ((Combine("max"), conv(into=3)), r"p: layer 2: random takes 3 channels but gets 1"),
     ],
 )
 def test_channels_that_do_not_fit_are_told(layers, says):
@@ -307,7 +300,7 @@ def test_channels_that_do_not_fit_are_told(layers, says):
 def test_filters_that_do_not_fit_cannot_be_chained():
     """A bank that is not combined gives more channels than the next kernel takes."""
     bank, single = make_kernel([[[1]], [[2]]], name="bank"), make_kernel([[1]], name="single")
-    with pytest.raises(FilterError, match=r"bank \+ single: layer 2 \(single\) takes 1 channels but gets 2"):
+    with pytest.raises(FilterError, match=r"bank \+ single: layer 2: single takes 1 channels but gets 2"):
         chain([bank, single])
     assert chain([bank, single], Settings(combine="sum")).out_channels == 1
 

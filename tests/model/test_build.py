@@ -10,8 +10,11 @@ import skimage.data
 import convfilter
 from convfilter.choices import Activation as ActivationName
 from convfilter.engines import keras_engine as engine
+from convfilter.filters.conv import Conv
 from convfilter.filters.geometry import resolve_padding
-from convfilter.filters.pipeline import Activation, Combine, Conv, Pad, Pipeline, Pool
+from convfilter.filters.layers import Activation, Combine, Pool
+from convfilter.filters.padding import Pad
+from convfilter.filters.pipeline import Pipeline
 from convfilter.model.build import BorderPadding2D, CombineFilters, build, keras
 
 # Keras' variables and torch's tensors don't know NumPy's `copy` yet.
