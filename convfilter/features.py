@@ -31,7 +31,8 @@ def layer_outputs(model: Any, array: np.ndarray) -> list[Output]:
 
 
 def _pipeline_outputs(pipeline: Pipeline, array: np.ndarray) -> list[Output]:
-    from convfilter.model.build import build, keras
+    from convfilter.model.boot import keras
+    from convfilter.model.build import build
     from convfilter.system.stderr import quiet
 
     full = 1.0 if pipeline.values == "unit" else full_scale(array.dtype)
@@ -48,7 +49,7 @@ def _pipeline_outputs(pipeline: Pipeline, array: np.ndarray) -> list[Output]:
 
 
 def _model_outputs(model: Any, array: np.ndarray) -> list[Output]:
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
     from convfilter.system.stderr import quiet
 
     layers = [

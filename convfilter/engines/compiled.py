@@ -186,7 +186,7 @@ def _runs(entry: Entry, stage: Stage) -> bool:
 def _export(structure: Structure) -> Entry:
     """Keras' own export of the structure, with numbers that can be found in it."""
     from convfilter.engines.stage_model import build_stage, export_litert
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     if keras.config.backend() != "tensorflow":
         raise NotCompiled(

@@ -13,7 +13,8 @@ from convfilter.engines.stages import Stage, cut, direct
 from convfilter.errors import BackendError, ConvfilterError, PictureError
 from convfilter.filters.geometry import peak_bytes, resolve_padding
 from convfilter.filters.pipeline import Pipeline
-from convfilter.model.build import build, keras
+from convfilter.model.boot import keras
+from convfilter.model.build import build
 from convfilter.system.interrupts import interrupts_held
 from convfilter.system.machine import SHARE, available_memory
 from convfilter.system.stderr import quiet

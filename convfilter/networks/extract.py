@@ -24,7 +24,7 @@ from convfilter.networks.load import file_hash
 from convfilter.system.atomic import atomic_write, make_folder
 
 if TYPE_CHECKING:
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
 # Classes whose weights can be had as one kernel, and of those the ones with zeros between.
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D", "GroupedConv2D", "TableConv2D")
@@ -199,7 +199,7 @@ def _bias(layer: Any, filters: int) -> np.ndarray:
 
 
 def _float32(variable: Any) -> np.ndarray:
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     fixed = variable if isinstance(variable, keras.Variable) else keras.ops.stop_gradient(variable)
     return np.asarray(fixed).astype(np.float32)
@@ -212,7 +212,8 @@ def _check_finite(name: str, *arrays: np.ndarray) -> None:
 
 def _activation(layer: Any) -> tuple[str, str]:
     """Its name in a kernel file, or "linear" and the name of what a kernel file can't say."""
-    from convfilter.model.build import absolute, keras
+    from convfilter.model.boot import keras
+    from convfilter.model.layers import absolute
 
     if layer.activation is absolute:
         return "abs", ""

@@ -234,12 +234,16 @@ def test_the_deciding_sources_are_all_that_stages_are_made_with():
         "engines/stage_words",
         "errors",
         "filters/geometry",
+        "filters/intervals",
+        "filters/kernel",
+        "filters/kernel_fields",
         "filters/load",
         "filters/pipeline",
         "filters/settings",
         "system/cache",
         "system/interrupts",
         "system/machine",
+        "system/stderr",
         "system/temporary",
     }
     folder = Path(package.__file__).parent

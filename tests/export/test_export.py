@@ -58,7 +58,7 @@ def run(path, batch):
         from ai_edge_litert.interpreter import Interpreter
 
         return Interpreter(str(path)).get_signature_runner()(picture=batch)["output_0"]
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     return np.asarray(keras.saving.load_model(path).predict_on_batch(batch))
 

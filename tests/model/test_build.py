@@ -15,7 +15,9 @@ from convfilter.filters.geometry import resolve_padding
 from convfilter.filters.layers import Activation, Combine, Pool
 from convfilter.filters.padding import Pad
 from convfilter.filters.pipeline import Pipeline
-from convfilter.model.build import BorderPadding2D, CombineFilters, build, keras
+from convfilter.model.boot import keras
+from convfilter.model.build import build
+from convfilter.model.layers import BorderPadding2D, CombineFilters
 
 # Keras' variables and torch's tensors don't know NumPy's `copy` yet.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -259,7 +261,7 @@ def test_combine_filters(how, data_format):
 
 def test_absolute_value_is_an_activation():
     """ "abs" is our own registered function; the others are Keras' by name."""
-    from convfilter.model.build import absolute
+    from convfilter.model.layers import absolute
 
     assert np.array_equal(keras.ops.convert_to_numpy(absolute(np.array([-2.0, 0, 3]))), [2, 0, 3])
     assert build(Pipeline((Activation("abs"),))).layers[0].activation is absolute

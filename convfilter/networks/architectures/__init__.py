@@ -16,7 +16,7 @@ from convfilter.errors import FilterError
 from convfilter.networks.keras_settings import own_settings
 
 if TYPE_CHECKING:
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
 # name → module in this package, which has build(input_shape, classes) and SMALLEST, the least side.
 ARCHITECTURES: dict[str, str] = {
