@@ -72,16 +72,16 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0][:300].removesuffix(": ")
 
 
-def nearest(word: object, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The one of the known words that may be meant; cutoff: how alike they must be, from 0 to 1."""
+def nearest(word: object, known: Iterable[str], count: int = 1, cutoff: float = 0.6) -> list[str]:
+    """Up to `count` of the known words that may be meant; cutoff: how alike they must be, from 0 to 1."""
     import difflib  # only for a mistake
 
-    return next(iter(difflib.get_close_matches(str(word)[:100], known, 1, cutoff)), None)
+    return difflib.get_close_matches(str(word)[:100], known, count, cutoff)
 
 
 def did_you_mean(
     word: object, known: Iterable[str], otherwise: str = "", quote: str = "", cutoff: float = 0.6
 ) -> str:
     """'did you mean gaussian?', the name in quotes if asked for; `otherwise` where no known word is near."""
-    near = nearest(word, known, cutoff)
-    return f"did you mean {quote}{near}{quote}?" if near else otherwise
+    near = nearest(word, known, cutoff=cutoff)
+    return f"did you mean {quote}{near[0]}{quote}?" if near else otherwise

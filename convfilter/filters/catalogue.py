@@ -1,11 +1,10 @@
 """Where kernels are: the user's folder, the folders of CONVFILTER_KERNELS, then those shipped."""
 
-import difflib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from convfilter.errors import FilterError
+from convfilter.errors import FilterError, nearest
 from convfilter.filters.formula_text import is_formula, parse_formula
 from convfilter.filters.formulas import FORMULAS
 from convfilter.filters.kernel import Kernel
@@ -69,10 +68,7 @@ def find(name: str, others: Iterable[str] = (), folder: Path = Path()) -> Path:
     for beside in (f"{name}.json", name):
         if os.path.isfile(folder / beside):
             raise FilterError(f'no kernel named "{name}"; did you mean the file ./{beside}?')
-    near = (
-        difflib.get_close_matches(name.lower(), [*known, *others], 3)
-        or [other for other in known if name in other][:3]
-    )
+    near = nearest(name.lower(), [*known, *others], 3) or [other for other in known if name in other][:3]
     hint = f"did you mean {' or '.join(near)}?" if near else "see `convfilter kernels list`"
     raise FilterError(f'no kernel named "{name}"; {hint}')
 

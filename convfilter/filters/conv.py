@@ -47,13 +47,13 @@ class Conv(Layer):
         return Pad(top, self.extent[0] - 1 - top, left, self.extent[1] - 1 - left, border)
 
     @property
-    def is_written_out(self) -> bool:
-        """Whether Keras gets the zeros between the weights: it can't dilate beside strides."""
+    def needs_spreading(self) -> bool:
+        """Whether Keras must be given the zeros between the weights, since it can't dilate beside strides."""
         return self.strides != (1, 1) and self.dilation != (1, 1)
 
     def for_keras(self) -> Conv:
-        """The same convolution as Keras can run it, never with strides and dilation."""
-        if not self.is_written_out:
+        """The same convolution as Keras can run it: without dilation where there are strides."""
+        if not self.needs_spreading:
             return self
         anchor = self.anchor[0] * self.dilation[0], self.anchor[1] * self.dilation[1]
         weights = spread(self.weights, self.dilation)
@@ -79,9 +79,13 @@ class Conv(Layer):
 
     @property
     def parameters(self) -> int:
-        into, out = self.weights.shape[2:]
-        rows, columns = self.extent if self.is_written_out else self.weights.shape[:2]
-        return int(rows * columns * into * out + (out if self.bias.any() else 0))
+        return self._weight_count + (self.weights.shape[3] if self.bias.any() else 0)
+
+    @property
+    def _weight_count(self) -> int:
+        """Weights of the Keras layer."""
+        rows, columns = self.extent if self.needs_spreading else self.weights.shape[:2]
+        return int(rows * columns * self.weights.shape[2] * self.weights.shape[3])
 
     @property
     def functions(self) -> tuple[str, ...]:
@@ -107,7 +111,7 @@ class Conv(Layer):
         return windows_fit(f"the kernel {self.name}", self.window, size)
 
     def fault(self, following: Layer | None) -> str | None:
-        if self.is_written_out and self.parameters > MAX_DENSE:
+        if self.needs_spreading and self._weight_count > MAX_DENSE:
             return f"{self.name} is too wide to be dilated beside strides; use less"
         return None
 

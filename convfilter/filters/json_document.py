@@ -30,7 +30,7 @@ def _nearest(path: Path) -> str:
     except (OSError, ValueError):
         there = []
     near = nearest(path.name.removesuffix(".json"), there)
-    return f"did you mean {path.with_name(near + '.json')}?" if near else "check the name"
+    return f"did you mean {path.with_name(near[0] + '.json')}?" if near else "check the name"
 
 
 def _not_json(text: str, error: json.JSONDecodeError) -> tuple[int, str]:

@@ -13,8 +13,27 @@ from convfilter.filters.intervals import Box
 from convfilter.filters.layer import Layer, Pair, one_or_two, pair
 
 
+class Padding(Layer):
+    """What all paddings have in common."""
+
+    border: str  # what stands in the added rows and columns
+
+    @property
+    def impulse(self) -> Layer:
+        return self
+
+    def flat_response(self, response: np.ndarray) -> np.ndarray:
+        return response  # away from the border
+
+    def bounds(self, box: Box, full_scale: float) -> Box:
+        return box.beside_zeros() if self.border == "zero" else replace(box, bank=None)
+
+    def largest_whole(self, largest: float, channels: int, full_scale: float) -> float:
+        return largest
+
+
 @dataclass(frozen=True)
-class Pad(Layer):
+class Pad(Padding):
     """Rows and columns added around the picture; `border` says what stands in them.
 
     Borders are named as in numpy.pad: zero is "constant" 0, edge repeats the last pixel, reflect mirrors
@@ -42,19 +61,6 @@ class Pad(Layer):
 
     def output_size(self, size: Pair) -> Pair:
         return size[0] + self.top + self.bottom, size[1] + self.left + self.right
-
-    @property
-    def impulse(self) -> Pad:
-        return self
-
-    def flat_response(self, response: np.ndarray) -> np.ndarray:
-        return response  # away from the border
-
-    def bounds(self, box: Box, full_scale: float) -> Box:
-        return box.beside_zeros() if self.border == "zero" else replace(box, bank=None)
-
-    def largest_whole(self, largest: float, channels: int, full_scale: float) -> float:
-        return largest
 
     @classmethod
     def file_fields(cls) -> dict[str, Any]:
@@ -85,7 +91,7 @@ class Pad(Layer):
 
 
 @dataclass(frozen=True)
-class CoverPad(Layer):
+class CoverPad(Padding):
     """Padding that depends on the picture's size: just enough that the strided windows of the following Conv
     reach every pixel; the odd row or column goes to the bottom or right."""
 
@@ -114,19 +120,6 @@ class CoverPad(Layer):
         if following and following.same_padding(self.border):
             return None
         return 'the padding "cover" must stand right before a convolution'
-
-    @property
-    def impulse(self) -> CoverPad:
-        return self
-
-    def flat_response(self, response: np.ndarray) -> np.ndarray:
-        return response  # away from the border
-
-    def bounds(self, box: Box, full_scale: float) -> Box:
-        return box.beside_zeros() if self.border == "zero" else replace(box, bank=None)
-
-    def largest_whole(self, largest: float, channels: int, full_scale: float) -> float:
-        return largest
 
     def file_data(self, following: Layer | None) -> dict[str, Any]:
         return {"pad": "cover", "border": self.border}

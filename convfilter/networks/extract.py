@@ -5,7 +5,6 @@ A kernel file holds weights, bias and activation. Padding, strides and dilation 
 are trained on pixels of 0 to 1: with values="unit" the results are the layer's own.
 """
 
-import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from convfilter.choices import ACTIVATIONS
-from convfilter.errors import FilterError, printable
+from convfilter.errors import FilterError, did_you_mean, printable
 from convfilter.filters.json_document import MAX_BYTES
 from convfilter.filters.kernel import MAX_NAME, MAX_WEIGHTS, spread
 from convfilter.filters.kernel_file import parse_kernel
@@ -160,9 +159,8 @@ def find_layer(model: "keras.Model", name: str) -> Any:
         raise FilterError(
             f'{model.name}: "{name}" is a {type(layers[name]).__name__} layer, which is no kernel; {have}'
         )
-    near = difflib.get_close_matches(name, usable, 1, 0.5)
-    hint = f'did you mean "{near[0]}"? ' if near else ""
-    raise FilterError(f'{model.name}: no layer "{printable(name)}"; {hint}{have}')
+    hint = did_you_mean(name, usable, quote='"', cutoff=0.5)
+    raise FilterError(f'{model.name}: no layer "{printable(name)}"; {hint}{hint and " "}{have}')
 
 
 def _weights(layer: Any, name: str) -> np.ndarray:
