@@ -1,22 +1,22 @@
 """FILTER: from what the user typed to a Pipeline."""
 
-import difflib
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import fields
-from math import isfinite
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Unpack
 
-from convfilter.choices import ACTIVATIONS, BORDERS, COMBINES, DATA_FORMATS, POOL_MODES, VALUES, check_word
 from convfilter.errors import FilterError
-from convfilter.filters import formulas
 from convfilter.filters.catalogue import locate
+from convfilter.filters.formula_text import parse_formula
 from convfilter.filters.json_document import Document
-from convfilter.filters.kernel import MAX_BIAS, Kernel, kernel_from_document
-from convfilter.filters.pipeline import MAX_PAD, Pair, Pipeline, Settings, chain
-from convfilter.filters.settings import Filters, FilterSettings
+from convfilter.filters.kernel import Kernel
+from convfilter.filters.kernel_file import kernel_from_document
+from convfilter.filters.pipeline import Pipeline, chain
+from convfilter.filters.settings import OF_LAYERS, FilterSettings, Settings, checked
+
+Filter = str | Path | Kernel | Pipeline  # text is a name, a file's path, or a formula
+Filters = Filter | Sequence[Filter]  # one, or several in a row
 
 
 def load(text: str | Path) -> Kernel | Pipeline:
@@ -31,11 +31,11 @@ def load(text: str | Path) -> Kernel | Pipeline:
             "or a Kernel or Pipeline, such as make_kernel makes of numbers"
         )
     path = locate(str(text))
-    return load_file(path) if path else formulas.parse_formula(str(text))
+    return load_file(path) if path else parse_formula(str(text))
 
 
 def load_file(path: Path) -> Kernel | Pipeline:
-    """The kernel or pipeline in a JSON file. Raises FilterError with line, column and mend."""
+    """The kernel or pipeline in a JSON file. Raises FilterError with line, column and the fix."""
     document = Document.read(path)
     if isinstance(document.data, dict) and "layers" in document.data:
         from convfilter.filters.pipeline_file import read_pipeline  # loads pydantic
@@ -56,14 +56,20 @@ def make_pipeline(filters: Filters, **settings: Unpack[FilterSettings]) -> Pipel
     >>> make_pipeline("sobel", border="edge", pool=2).layers[-1]
     Pool(size=(2, 2), mode='max')
     """
+<<<<<<< HEAD
     listed: list[Any] = list(filters) if isinstance(filters, list | tuple) else [filters]
     parts = [part if isinstance(part, Kernel | Pipeline) else load(part) for part in listed]
     chosen = _settings(settings)
+=======
+    parts = [_loaded(part) for part in (filters if isinstance(filters, list | tuple) else [filters])]
+    chosen = checked(settings)
+>>>>>>> h-filters
     if parts and all(isinstance(part, Pipeline) for part in parts):
         _refuse_idle(parts[0].name, chosen)
     return chain(parts, chosen)
 
 
+<<<<<<< HEAD
 _WORDS = {
     "border": BORDERS,
     "activation": ACTIVATIONS,
@@ -119,13 +125,23 @@ def _bias(value: Any) -> float:
     if not number or not isfinite(value) or abs(value) > MAX_BIAS:
         raise FilterError(f"bias can't be {reprlib.repr(value)}; use a fraction of full scale, such as 0.5")
     return float(value)
+=======
+def _loaded(part: Any) -> Kernel | Pipeline:
+    if isinstance(part, Kernel | Pipeline):
+        return part
+    if isinstance(part, str | Path):
+        return load(part)
+    raise FilterError(
+        f"a filter can't be {reprlib.repr(part)}; give a name, a path, a formula, a Kernel or a Pipeline, "
+        "such as make_kernel makes of numbers"
+    )
+>>>>>>> h-filters
 
 
 def _refuse_idle(name: str, settings: Settings) -> None:
     """A pipeline file sets its layers itself; a setting for them would silently do nothing."""
     for setting in fields(Settings):
-        is_layer = setting.name in ("pad", "border", "strides", "dilation", "activation", "bias", "combine")
-        if is_layer and getattr(settings, setting.name) != setting.default:
+        if setting.name in OF_LAYERS and getattr(settings, setting.name) != setting.default:
             raise FilterError(
                 f"{name} is a pipeline, which sets each layer's {setting.name} by itself; edit the file"
             )

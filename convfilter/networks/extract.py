@@ -5,7 +5,6 @@ A kernel file holds weights, bias and activation. Padding, strides and dilation 
 are trained on pixels of 0 to 1: with values="unit" the results are the layer's own.
 """
 
-import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,17 +13,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from convfilter.choices import ACTIVATIONS
-from convfilter.engines.stages import spread
-from convfilter.errors import FilterError, printable
+from convfilter.errors import FilterError, did_you_mean, printable
 from convfilter.filters.json_document import MAX_BYTES
-from convfilter.filters.kernel import MAX_NAME, MAX_WEIGHTS, parse_kernel
+from convfilter.filters.kernel import MAX_NAME, MAX_WEIGHTS, spread
+from convfilter.filters.kernel_file import parse_kernel
 from convfilter.filters.kernel_writer import format_json
 from convfilter.networks.layer_names import named_layers
 from convfilter.networks.load import file_hash
 from convfilter.system.atomic import atomic_write, make_folder
 
 if TYPE_CHECKING:
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
 # Classes whose weights can be had as one kernel, and of those the ones with zeros between.
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D", "GroupedConv2D", "TableConv2D")
@@ -160,9 +159,8 @@ def find_layer(model: "keras.Model", name: str) -> Any:
         raise FilterError(
             f'{model.name}: "{name}" is a {type(layers[name]).__name__} layer, which is no kernel; {have}'
         )
-    near = difflib.get_close_matches(name, usable, 1, 0.5)
-    hint = f'did you mean "{near[0]}"? ' if near else ""
-    raise FilterError(f'{model.name}: no layer "{printable(name)}"; {hint}{have}')
+    hint = did_you_mean(name, usable, quote='"', cutoff=0.5)
+    raise FilterError(f'{model.name}: no layer "{printable(name)}"; {hint}{hint and " "}{have}')
 
 
 def _weights(layer: Any, name: str) -> np.ndarray:
@@ -199,7 +197,7 @@ def _bias(layer: Any, filters: int) -> np.ndarray:
 
 
 def _float32(variable: Any) -> np.ndarray:
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     fixed = variable if isinstance(variable, keras.Variable) else keras.ops.stop_gradient(variable)
     return np.asarray(fixed).astype(np.float32)
@@ -212,7 +210,8 @@ def _check_finite(name: str, *arrays: np.ndarray) -> None:
 
 def _activation(layer: Any) -> tuple[str, str]:
     """Its name in a kernel file, or "linear" and the name of what a kernel file can't say."""
-    from convfilter.model.build import absolute, keras
+    from convfilter.model.boot import keras
+    from convfilter.model.layers import absolute
 
     if layer.activation is absolute:
         return "abs", ""

@@ -17,7 +17,7 @@ from convfilter.networks.keras_file import RESAVE, SAVE, check_classes, read_des
 from convfilter.networks.npz_file import load_npz
 
 if TYPE_CHECKING:
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
 SUFFIXES = (".keras", ".npz")
 
@@ -58,7 +58,7 @@ def load_model(path: Path | str) -> "keras.Model":
 
 
 def _load(path: Path) -> "keras.Model":
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
     from convfilter.system.stderr import quiet
 
     try:

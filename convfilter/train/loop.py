@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from convfilter.errors import DataError
-from convfilter.model.build import keras
+from convfilter.model.boot import keras
 from convfilter.networks.keras_settings import own_settings
 from convfilter.system.atomic import atomic_write
 from convfilter.system.interrupts import interrupts_held

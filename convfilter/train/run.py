@@ -103,7 +103,7 @@ def resume(folder: Path, watcher: Watcher, source: str | None = None) -> Result:
 
 
 def _run(data: Data, plan: Plan, folder: Path, watcher: Watcher, config: dict[str, Any]) -> Result:
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     if data.train is None:
         raise DataError(f"{data.source}: nothing to train on; give pictures with labels")
@@ -192,7 +192,7 @@ def describe_data(data: Data) -> dict[str, Any]:
 
 def environment() -> dict[str, Any]:
     """What the bits of the weights depend on besides plan and data, as far as it can be told."""
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     backend = keras.config.backend()
     return {

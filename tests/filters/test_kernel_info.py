@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convfilter.filters.catalogue import files, load_kernel
-from convfilter.filters.kernel import make_kernel
+from convfilter.filters.kernel_file import make_kernel
 from convfilter.filters.kernel_info import effective, gain, ranks, summary, symmetries
 
 NAMES = sorted(files())

@@ -15,14 +15,8 @@ from scipy import ndimage
 
 from convfilter.errors import FilterError
 from convfilter.filters.json_document import Document
-from convfilter.filters.kernel import (
-    MAX_SIDE,
-    MAX_WEIGHTS,
-    Kernel,
-    kernel_from_document,
-    make_kernel,
-    read_kernel,
-)
+from convfilter.filters.kernel import MAX_SIDE, MAX_WEIGHTS, Kernel
+from convfilter.filters.kernel_file import kernel_from_document, make_kernel, read_kernel
 from convfilter.filters.kernel_schema import KernelFile
 
 
