@@ -9,8 +9,9 @@ import pytest
 import tifffile
 from PIL import Image
 
+from convfilter.images.formats import FORMATS
 from convfilter.images.metadata import storable
-from convfilter.images.picture import FORMATS, Metadata, Picture
+from convfilter.images.picture import Metadata, Picture
 from convfilter.images.read import read
 from convfilter.images.tiff_reader import open_rows
 from convfilter.images.write import write

@@ -643,7 +643,8 @@ def test_a_full_disk_while_strips_are_written(convfilter, tmp_path, monkeypatch)
 
 def test_choose_dtype_asks_the_source_only():
     """The depth written follows the depth read."""
-    from convfilter.images.picture import FORMATS, ArrayRows, Picture
+    from convfilter.images.formats import FORMATS
+    from convfilter.images.picture import ArrayRows, Picture
 
     deep = ArrayRows(Picture(np.zeros((2, 2), np.uint16)))
     assert batch.choose_dtype(FORMATS["png"], deep, "clip") == np.uint16
