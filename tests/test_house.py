@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines": {"model", "filters", "backend", "system"},
     "networks": {"model", "filters", "system"},
     "processing": {"engines", "images", "filters", "system"},
-    "features": {"model", "filters", "system"},
+    "features": {"model", "filters", "images", "system"},
     "export": {"engines", "model", "filters", "system"},
     "digits": {"networks", "images", "system"},
     "train": {"networks", "images", "model", "backend", "system"},

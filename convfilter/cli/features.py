@@ -29,7 +29,8 @@ def command(model_or_filter: str, picture: Path, out: Path, columns: int, as_is:
     A model is a .keras file, or the .npz of a run. One that takes MNIST's digits gets the first digit of the
     picture, found and cut out as `predict` does; the sheet says what was done.
     """
-    from convfilter.features import contact_sheet, layer_outputs
+    from convfilter.features import layer_outputs
+    from convfilter.images.contact_sheet import contact_sheet
     from convfilter.images.read import read
     from convfilter.networks.load import SUFFIXES
 

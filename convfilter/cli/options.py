@@ -55,7 +55,7 @@ class FilterType(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         from convfilter.filters.catalogue import files
-        from convfilter.images.picture import extension_format
+        from convfilter.images.formats import extension_format
 
         if extension_format(value) and value not in files():
             self.fail(f"{value} is a picture; a FILTER, such as sobel, comes before any picture", param, ctx)

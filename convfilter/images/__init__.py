@@ -1,1 +1,1 @@
-"""Files to arrays and back. Alone knows Pillow, tifffile and the codecs; knows no filter."""
+"""Picture files to arrays and back. Only this wing imports Pillow and tifffile; it knows no filter."""

@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from PIL import Image
 
-from convfilter.images.picture import Format, Metadata
+from convfilter.images.formats import Format
+from convfilter.images.picture import Metadata
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
 
 ORIENTATION, _DESCRIPTION = 274, 270
 ORIENTATIONS = range(1, 9)
-# What EXIF says about the camera, the time and the author; not how the file was laid out.
+# EXIF tags that are kept: the camera, the time, the author; not those on how the file was laid out.
 _EXIF_TAGS = (_DESCRIPTION, 271, 272, 305, 306, 315, 316, 33432)
 _EXIF_PART, _GPS_PART = 0x8769, 0x8825
 _STALE = (0xA002, 0xA003, 0xA005)  # the size before filtering, and an offset into the old file
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296  # tags of TIFF 6.0
 _XMP, _LAYERS = 700, 37724
 _LAB = 8  # photometric interpretation
-PREMULTIPLIED = "its colours were stored multiplied with its alpha; they are divided by it"
+PREMULTIPLIED = "its colours were stored multiplied with its alpha; they are divided by it"  # the notes
 INKS = "its inks (CMYK) are turned into RGB without their colour profile"
 
 
@@ -32,8 +33,13 @@ def profile(icc: object) -> bytes | None:
     return icc if isinstance(icc, bytes) and icc else None
 
 
+def icc_fits(icc: bytes | None, channels: int) -> bool:
+    """Whether a profile describes pixels of so many channels: its colour space is named at byte 16."""
+    return icc is not None and icc[16:20] == {1: b"GRAY", 3: b"RGB "}.get(channels)
+
+
 def dots_per_inch(pair: Any) -> tuple[float, float] | None:
-    """Two positive numbers, or None for anything else."""
+    """Two positive finite numbers, or None for anything else."""
     try:
         across, down = (float(each) for each in pair)
     except (TypeError, ValueError, ZeroDivisionError):
@@ -42,25 +48,28 @@ def dots_per_inch(pair: Any) -> tuple[float, float] | None:
 
 
 def tiff_dots_per_inch(tags: Any) -> tuple[float, float] | None:
-    """Dots per inch of a TIFF, whose unit is an inch unless it says centimetre (3) or none (1)."""
+    """Dots per inch by a TIFF's tags, whose unit is the inch unless they say centimetre (3) or none (1)."""
     pair = dots_per_inch((tags.get(_X_RESOLUTION), tags.get(_Y_RESOLUTION)))
     scale = {2: 1.0, 3: 2.54}.get(tags.get(_RESOLUTION_UNIT, 2))
     return (pair[0] * scale, pair[1] * scale) if pair and scale else None
 
 
 def orientation_and_exif(load: Callable[[], Image.Exif]) -> tuple[int, bytes | None, tuple[str, ...]]:
-    """The orientation to undo, the upright EXIF to keep, and notes; a broken block is no reason to fail."""
+    """The orientation to undo, the EXIF block to keep, for an upright picture, and notes.
+
+    load: reads the block; if that fails, the picture is read without it.
+    """
     kept = Image.Exif()
     orientation: int = 1
     with contextlib.suppress(Exception):
-        held = load()
-        said = held.get(ORIENTATION)
-        orientation = int(said) if said and said in ORIENTATIONS else 1
-        kept.update({tag: held[tag] for tag in _EXIF_TAGS if tag in held})
-        if str(kept.get(_DESCRIPTION, "")).startswith(("{", "<", "ImageJ=")):  # tells another file's layout
+        exif = load()
+        value = exif.get(ORIENTATION)
+        orientation = int(value) if value and value in ORIENTATIONS else 1
+        kept.update({tag: exif[tag] for tag in _EXIF_TAGS if tag in exif})
+        if str(kept.get(_DESCRIPTION, "")).startswith(("{", "<", "ImageJ=")):  # describes the file's layout
             del kept[_DESCRIPTION]
         for part in (_EXIF_PART, _GPS_PART):
-            inner = {tag: value for tag, value in held.get_ifd(part).items() if tag not in _STALE}
+            inner = {tag: value for tag, value in exif.get_ifd(part).items() if tag not in _STALE}
             if inner:
                 kept[part] = inner
     if not len(kept):
@@ -72,24 +81,24 @@ def orientation_and_exif(load: Callable[[], Image.Exif]) -> tuple[int, bytes | N
 
 
 def tiff_orientation(page: "TiffPage") -> int:
-    """As EXIF has it, from the directory or from XMP, where Pillow looks too."""
-    said = page.tags.valueof(ORIENTATION)
-    if said is None:
+    """The EXIF orientation of a page, by its directory or by XMP, as Pillow does it."""
+    value = page.tags.valueof(ORIENTATION)
+    if value is None:
         xmp = page.tags.valueof(_XMP)
         found = re.search(rb'tiff:Orientation(?:="|>)([0-9])', xmp if isinstance(xmp, bytes) else b"")
-        said = int(found[1]) if found else 1
-    return said if said in ORIENTATIONS else 1
+        value = int(found[1]) if found else 1
+    return value if value in ORIENTATIONS else 1
 
 
 def tiff_metadata(file: BinaryIO, tiff: "TiffFile", names: str) -> Metadata:
-    """That of the first page; names: of its samples, as image_deep.colour_and_alpha takes them."""
+    """The metadata of the first page; names: of its samples, as samples.colour_and_alpha takes them."""
     page, bands = tiff.pages.first, "N" in names
 
-    def load() -> Image.Exif:  # fails for a big-endian BigTIFF, which Pillow has no notion of
-        held = Image.Exif()
-        held.bigtiff, held.endian = tiff.is_bigtiff, tiff.byteorder
-        held.load_from_fp(file, page.offset)
-        return held
+    def load() -> Image.Exif:  # fails for a big-endian BigTIFF, which Pillow can't read
+        block = Image.Exif()
+        block.bigtiff, block.endian = tiff.is_bigtiff, tiff.byteorder
+        block.load_from_fp(file, page.offset)
+        return block
 
     _, exif, damaged = orientation_and_exif(load)
     icc = None if bands else profile(page.iccprofile)
@@ -113,25 +122,25 @@ def _ratio(value: object) -> float | None:
     return None
 
 
-def storable(held: Metadata, format: Format) -> Metadata:
-    """The metadata without values that are too large or too small for the format; its notes tell of each.
+def storable(metadata: Metadata, format: Format) -> Metadata:
+    """The metadata without values too large or too small for the format, and a note on each of them.
 
-    What a format has no place for at all is left in: its writer passes over it, and nobody is told.
+    What the format has no place for at all is left in, without a note: its writer ignores it.
     """
-    notes = []
-    if held.dpi and format.dpi and not all(format.dpi[0] <= dots <= format.dpi[1] for dots in held.dpi):
+    icc, dpi, exif, notes = metadata.icc, metadata.dpi, metadata.exif, []
+    if dpi and format.dpi and not all(format.dpi[0] <= dots <= format.dpi[1] for dots in dpi):
         notes.append(
-            f"its resolution of {held.dpi[0]:g} x {held.dpi[1]:g} dots per inch is left out: "
+            f"its resolution of {dpi[0]:g} x {dpi[1]:g} dots per inch is left out: "
             f"{format.name} holds {format.dpi[0]:g} to {format.dpi[1]:g}"
         )
-        held = replace(held, dpi=None)
-    if held.icc and format.max_icc and len(held.icc) > format.max_icc:
-        notes.append(_too_long("colour profile", held.icc, format.name, format.max_icc))
-        held = replace(held, icc=None)
-    if held.exif and format.max_exif and len(held.exif) > format.max_exif:
-        notes.append(_too_long("EXIF data", held.exif, format.name, format.max_exif))
-        held = replace(held, exif=None)
-    return replace(held, notes=(*held.notes, *notes))
+        dpi = None
+    if icc and format.max_icc and len(icc) > format.max_icc:
+        notes.append(_too_long("colour profile", icc, format.name, format.max_icc))
+        icc = None
+    if exif and format.max_exif and len(exif) > format.max_exif:
+        notes.append(_too_long("EXIF data", exif, format.name, format.max_exif))
+        exif = None
+    return replace(metadata, icc=icc, dpi=dpi, exif=exif, notes=(*metadata.notes, *notes))
 
 
 def _too_long(what: str, data: bytes, name: str, most: int) -> str:

@@ -1,4 +1,4 @@
-"""The header of a NumPy array in a file, read before any memory is asked for."""
+"""The header of NumPy's npy format: the shape and dtype of an array before any memory is taken for it."""
 
 import io
 from collections.abc import Callable
@@ -6,16 +6,16 @@ from typing import IO
 
 import numpy as np
 
-_LONGEST = 10_000  # bytes of a header that NumPy parses
+_LONGEST = 10_000  # bytes of a header; NumPy parses no longer one
 
 Header = tuple[tuple[int, ...], bool, np.dtype]  # shape, whether in Fortran order, dtype
 
 
 def npy_header(file: IO[bytes], error: Callable[[str], Exception]) -> Header:
-    """What an npy file says of its array; the file then stands where the data begins.
+    """Read an npy file's header; the file is then at the start of the data.
 
-    error: makes what is raised for another version of the format, from what is wrong and what to do.
-    ValueError for a header that makes no sense.
+    error: makes the exception for an unsupported version of the format from a message.
+    Raises ValueError for a header that makes no sense.
     """
     version = np.lib.format.read_magic(file)
     if version == (1, 0):

@@ -1,4 +1,4 @@
-"""Pillow's warnings and its limit of pixels, which belong to the whole process, while pictures are read."""
+"""Pillow's warnings and limit of pixels, which are global, set while pictures are read."""
 
 import contextlib
 import threading
@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from PIL import Image
 
 _lock = threading.Lock()
-_limits: list[int] = []  # of the readers at work
+_limits: list[int] = []  # one per thread that is reading
 _before: tuple[int | None, contextlib.ExitStack] = (None, contextlib.ExitStack())
 
 
 @contextlib.contextmanager
 def pillow_limited(max_pixels: int) -> Iterator[None]:
-    """Pillow without its warnings, raising Image.DecompressionBombError beyond twice `max_pixels`.
+    """Silence Pillow's warnings and make it raise Image.DecompressionBombError beyond twice `max_pixels`.
 
-    `picture.check_size` is the exact limit; Pillow's holds for the sizes of a file that only Pillow sees,
-    such as a frame's. Both settings are global: while several threads read, the largest limit among them
-    holds; the first thread puts the settings in place and the last one puts back what was there.
+    picture.check_size is the exact limit; Pillow's covers sizes that only Pillow sees, such as a GIF frame's.
+    While several threads read, the largest of their limits holds; the first thread changes the settings and
+    the last one restores them.
     """
     global _before
     with _lock:

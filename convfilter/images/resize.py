@@ -1,4 +1,4 @@
-"""Pictures to a size, by Pillow's antialiased resizing."""
+"""Resize pictures with antialiasing, and prepare them for networks."""
 
 import numpy as np
 from PIL import Image
@@ -7,7 +7,7 @@ from convfilter.images.picture import Picture
 
 
 def resized(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A plane (H, W) of any real type → (height, width) float32; areas are averaged with Lanczos' window."""
+    """A plane (H, W) of any real dtype → (height, width) float32, by Pillow's antialiased Lanczos filter."""
     image = Image.fromarray(np.ascontiguousarray(plane, np.float32))
     return np.asarray(image.resize(size[::-1], Image.Resampling.LANCZOS))
 
@@ -24,7 +24,7 @@ def eight_bit(picture: Picture) -> np.ndarray:
 
 
 def fitted(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(H, W, C) uint8 → (*size, C) uint8: as large as fits with its aspect kept, centred on black."""
+    """Pixels (H, W, C) uint8 → (*size, C): scaled to fit with its aspect ratio kept, centred on black."""
     height, width, channels = pixels.shape
     if (height, width) == size:
         return pixels

@@ -1,4 +1,4 @@
-"""Lines of text as pixels, for pictures that explain themselves."""
+"""Draw a line of text as pixels, for captions."""
 
 from functools import lru_cache
 
@@ -7,9 +7,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 
 def text_mask(text: str, size: int) -> np.ndarray:
-    """One line in Pillow's own typeface: float32 (H, W) from 0 to 1, where the ink is.
+    """One line in Pillow's built-in typeface: float32 (H, W), 0 for paper to 1 for ink.
 
-    size: pixels from line to line; H depends on it alone, so lines of one size share their baseline.
+    size: of the font, in pixels; H depends on it alone, so texts of one size share their baseline.
     """
     font = _font(size)
     width = max(1, round(font.getlength(text)))

@@ -1,4 +1,4 @@
-"""The first page of a TIFF as its directory tells of it, judged before a pixel is decoded."""
+"""The first page of a TIFF: what its directory says, checked before a pixel is decoded."""
 
 import contextlib
 import logging
@@ -37,9 +37,9 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its erro
 class Page:
     """A page and what its samples are.
 
-    names: a letter for each sample, as image_deep.colour_and_alpha takes them; empty for a palette and other
-    colours that Pillow converts. readable: whether its samples can be had as they are stored. orientation:
-    as EXIF has it. metadata: as image.read gives it, with the colour profile of the file.
+    names: a letter for each sample, as samples.colour_and_alpha takes them; empty for a palette and other
+    colours that Pillow converts. readable: whether TiffSource can read the samples as they are stored.
+    orientation: by EXIF, 1 to 8. metadata: as images.read.read gives it, with the colour profile of the file.
     """
 
     tiff: "TiffPage"
@@ -80,7 +80,7 @@ class Page:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of one row of pixels of one tile."""
+        """Bytes of one row of pixels in one tile."""
         bits = self.tiff.bitspersample
         samples = self.tiff.samplesperpixel // self.planes
         return -(-self.tile[1] * (sum(bits) if isinstance(bits, tuple) else bits * samples) // 8)
@@ -92,21 +92,21 @@ class Page:
         return -(-height // deep), -(-width // wide)
 
     def is_hole(self, index: int) -> bool:
-        """Whether a tile is left out of the file, all its pixels being GDAL's "no data", or 0."""
+        """Whether a tile is missing from the file: all its pixels are GDAL's "no data" value, or 0."""
         return self.tiff.dataoffsets[index] == self.tiff.databytecounts[index] == 0
 
     @property
     def sparse(self) -> bool:
-        """Whether tiles are left out of the file, which other readers don't know of."""
+        """Whether tiles are missing from the file, which Pillow can't read."""
         return any(map(self.is_hole, range(self.planes * math.prod(self.grid))))
 
 
 @contextlib.contextmanager
 def first_page(file: BinaryIO, label: str, max_pixels: int) -> Iterator[Page]:
-    """The first page of a TIFF or BigTIFF, whose every size and place makes sense and keeps to max_pixels.
+    """Yield the first page of a TIFF or BigTIFF, with every size and offset checked.
 
-    label: what messages call the file. Raises PictureError for whatever is wrong with the directory, for
-    numbers that have no white, and for bands that would be lost; errors of the body pass through.
+    label: what messages call the file. Raises PictureError for whatever is wrong with the directory, for more
+    than max_pixels, for numbers without a white (such as signed ones), and for bands that would be lost.
     """
     from tifffile import TiffFile
 
@@ -115,13 +115,13 @@ def first_page(file: BinaryIO, label: str, max_pixels: int) -> Iterator[Page]:
         with tiff_errors(label):
             # no guesses from the file's name, no pages but the first
             tiff = stack.enter_context(TiffFile(file, is_ndpi=False, is_lsm=False, is_scanimage=False))
-            page = _judged(file, tiff, max_pixels, label)
+            page = _checked_page(file, tiff, max_pixels, label)
         yield page
 
 
 @contextlib.contextmanager
 def tiff_errors(label: str) -> Iterator[None]:
-    """Whatever goes wrong in the body, as PictureError about the file; hostile bytes raise anything."""
+    """Turn any exception of the body into a PictureError about the file; hostile bytes raise anything."""
     try:
         yield
     except PictureError:
@@ -134,7 +134,7 @@ def tiff_errors(label: str) -> Iterator[None]:
         ) from error
 
 
-def _judged(file: BinaryIO, tiff: "TiffFile", max_pixels: int, label: str) -> Page:
+def _checked_page(file: BinaryIO, tiff: "TiffFile", max_pixels: int, label: str) -> Page:
     """The first page; PictureError for what can't be read."""
     try:
         page = tiff.pages.first
@@ -157,7 +157,7 @@ def _judged(file: BinaryIO, tiff: "TiffFile", max_pixels: int, label: str) -> Pa
 
 
 def _whole(value: object) -> int:
-    """A tag's value that has to be one whole number."""
+    """A tag's value if it is one whole number of at least 0; ValueError for anything else."""
     if not isinstance(value, int) or value < 0:
         raise ValueError(f"a size of {value!r}")
     return value
@@ -169,7 +169,7 @@ def _bits(page: "TiffPage") -> set[int]:
 
 
 def _check_numbers(page: "TiffPage", label: str) -> None:
-    """PictureError for anything but unsigned integers of up to 16 bits and floats of 32: it has no white."""
+    """Raise PictureError for numbers without a white: all but unsigned integers to 16 bits, 32-bit floats."""
     bits, kind = _bits(page), page.sampleformat
     if kind == _FLOAT and bits == {32}:
         return
@@ -183,7 +183,7 @@ def _check_numbers(page: "TiffPage", label: str) -> None:
 def _names(page: "TiffPage", label: str) -> str:
     """The names of the page's samples; empty for a palette and other colours that Pillow converts.
 
-    What a gray or colour picture has beside one alpha are bands; so are two alphas.
+    If there are more samples than the colours and one alpha, all are bands.
     """
     base = _COLOURS.get(page.photometric, "")
     colours = len(base) or _OTHER_COLOURS.get(page.photometric, page.samplesperpixel)
@@ -203,7 +203,7 @@ def _names(page: "TiffPage", label: str) -> str:
 
 
 def _is_readable(page: "TiffPage", names: str) -> bool:
-    """Whether the samples can be read here, without Pillow."""
+    """Whether TiffSource can read the samples, without Pillow."""
     return (
         names != ""
         and page.dtype is not None
@@ -216,7 +216,7 @@ def _is_readable(page: "TiffPage", names: str) -> bool:
 
 
 def _check_tiles(page: Page, max_pixels: int, label: str) -> None:
-    """PictureError for tiles without pixels, or far larger than the picture."""
+    """Raise PictureError for tiles without pixels, or far larger than the picture."""
     (height, width), tile = page.shape, page.tile
     for side, whole in zip(tile, (height, width), strict=True):
         if not 1 <= _whole(side) <= max(_TILE_SIDE, whole + 15):  # sides are multiples of 16
@@ -224,19 +224,19 @@ def _check_tiles(page: Page, max_pixels: int, label: str) -> None:
                 f"{label}: tiles of {tile[1]} x {tile[0]} in a picture of {width} x {height} make no sense; "
                 "get a sound copy"
             )
-    held = math.prod(page.grid) * math.prod(tile)
+    total = math.prod(page.grid) * math.prod(tile)
     few = min(_SMALL, max(max_pixels, _LEAST_TILES)) // page.tiff.samplesperpixel
-    if held > max(_WASTE * height * width, few):
+    if total > max(_WASTE * height * width, few):
         raise PictureError(
-            f"{label}: its tiles hold {held // (height * width)} times as many pixels as the picture; "
+            f"{label}: its tiles hold {total // (height * width)} times as many pixels as the picture; "
             "get a sound copy"
         )
 
 
 def _check_places(page: Page, size: int, label: str) -> None:
-    """PictureError unless each tile has a place inside the file of `size` bytes, and enough of it."""
+    """Raise PictureError unless each tile lies inside the file of `size` bytes, and has enough bytes."""
     tiff = page.tiff
-    if tiff.compression == _OLD_JPEG:  # one stream, whose place is told otherwise
+    if tiff.compression == _OLD_JPEG:  # one stream, located by other tags
         return
     down, across = page.grid
     count = page.planes * down * across
@@ -245,10 +245,10 @@ def _check_places(page: Page, size: int, label: str) -> None:
     if have < count:
         raise PictureError(f"{label}: places of {have} {kind}s, where {count} are needed; get a sound copy")
     exact = tiff.compression == UNPACKED and tiff.photometric != _YCBCR
-    told = exact or any(tag in tiff.tags for tag in _BYTE_COUNTS)
+    known = exact or any(tag in tiff.tags for tag in _BYTE_COUNTS)
     (deep, _), height, row = page.tile, page.shape[0], page.row_bytes
     for index, (offset, length) in enumerate(zip(tiff.dataoffsets, tiff.databytecounts, strict=False)):
-        length = length if told else 1
+        length = length if known else 1
         rows = min(deep, height - index // across % down * deep)
         if (offset, length) != (0, 0) and (length < (row * rows if exact else 1) or offset + length > size):
             raise PictureError(
@@ -257,7 +257,7 @@ def _check_places(page: Page, size: int, label: str) -> None:
 
 
 def _check_others(page: Page, label: str) -> None:
-    """PictureError for what Pillow, which has to read this page, would lose or misread."""
+    """Raise PictureError for what Pillow, which has to read this page, would lose or misread."""
     if "N" in page.names:
         raise PictureError(
             f"{label}: its {len(page.names)} bands are packed or laid out in a way that can't be read; "
@@ -270,7 +270,7 @@ def _check_others(page: Page, label: str) -> None:
 
 
 def unreadable(page: Page, label: str) -> PictureError:
-    """The error to raise for a page that Pillow can't read without loss either."""
+    """The error for a page that Pillow can't read without loss either."""
     return PictureError(
         f"{label}: this layout of a {max(_bits(page.tiff))}-bit TIFF can't be read without loss; "
         f"save it as PNG, or as TIFF without compression"

@@ -1,6 +1,7 @@
-"""TIFF and BigTIFF read in bands of rows, and so larger than memory; in tiles or strips.
+"""Read TIFF and BigTIFF, in tiles or strips, by bands of rows and so larger than memory.
 
-tifffile knows the format; this module reads only the tiles that a band touches, and no more than is there.
+tifffile knows the format; this module reads only the tiles that a band touches, and inflates a tile no
+further than its size, which tifffile doesn't bound.
 """
 
 import contextlib
@@ -15,30 +16,31 @@ from typing import BinaryIO
 
 import numpy as np
 
-from convfilter.images.high_bit_depth import colour_and_alpha
+from convfilter.images.metadata import icc_fits
 from convfilter.images.picture import DEFAULT_MAX_PIXELS, full_scale
-from convfilter.images.sniff import HEAD, check_extension, opened, sniffed
+from convfilter.images.samples import colour_and_alpha
+from convfilter.images.sniff import HEAD, check_extension, detect_codec
+from convfilter.images.source import open_source
 from convfilter.images.tiff_page import UNPACKED, Page, first_page, tiff_errors
-from convfilter.images.write import icc_fits
 from convfilter.system.machine import cores
 
-_TILE_ROW = 2**29  # bytes of packed tiles side by side that are decoded at once
-_BAND = 2**22  # samples that are read at once of a picture that is read whole
+_TILE_ROW = 2**29  # bytes of a row of compressed tiles that are decoded at once, at most
+_BAND = 2**22  # samples that are read at once when a picture is read whole
 _THREADS = min(4, cores())
 
 
 @contextlib.contextmanager
 def open_rows(path: Path, label: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator["TiffSource | None"]:
-    """The first page of a TIFF or BigTIFF, open to be read in bands; None for what image.read should read.
+    """Yield the rows of a TIFF's first page, or None if the file has to be read whole, by images.read.read.
 
-    Read in bands: gray, RGB, CMYK and any bands of uint8, uint16 and float32, with alpha or none, unpacked or
-    deflated, upright. None: any other kind of TIFF or picture, and packed tiles or strips so large that a
-    band of them would not be much smaller than the picture. label: what messages call the file.
+    Read by rows: gray, RGB, CMYK and any bands of uint8, uint16 and float32, with alpha or without,
+    uncompressed or deflated, upright. None for any other TIFF or picture, and for compressed tiles or strips
+    so large that a row of them takes about as much memory as the picture. label: what messages call the file.
     Raises PictureError, one line "LABEL: what is wrong; what to do", for whatever is wrong with the file.
     """
-    with opened(path, label, max_pixels) as file, contextlib.ExitStack() as stack:
+    with open_source(path, label, max_pixels) as file, contextlib.ExitStack() as stack:
         source = None
-        if sniffed(file.read(HEAD), label) == "TIFF":
+        if detect_codec(file.read(HEAD), label) == "TIFF":
             check_extension(path, "TIFF", label)
             page = stack.enter_context(first_page(file, label, max_pixels))
             if page.readable and page.orientation == 1 and not _decodes_too_much(page):
@@ -47,13 +49,14 @@ def open_rows(path: Path, label: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> I
 
 
 def _decodes_too_much(page: Page) -> bool:
+    """Whether one row of compressed tiles takes more memory than allowed."""
     row_of_tiles = page.row_bytes * page.tile[0] * page.grid[1] * page.planes
     return page.tiff.compression != UNPACKED and row_of_tiles > _TILE_ROW
 
 
 @contextlib.contextmanager
 def tiff_rows(file: BinaryIO, page: Page, label: str) -> Iterator["TiffSource"]:
-    """The rows of a readable page, as they are stored: not yet turned upright."""
+    """Yield the rows of a readable page as they are stored, not yet turned upright."""
     with contextlib.ExitStack() as stack:
         packed = page.tiff.compression != UNPACKED
         pool = stack.enter_context(ThreadPoolExecutor(_THREADS)) if packed else None
@@ -66,15 +69,18 @@ def _check_band(top: int, bottom: int, shape: tuple[int, int]) -> None:
 
 
 class TiffSource:
-    """The rows of one page of a TIFF. Unpacked strips are read row by row; of packed data and of tiles the
-    last two rows of tiles stay in memory, for bands that overlap. Threads take turns."""
+    """The rows of one page of a TIFF, a RowSource.
+
+    Uncompressed strips are read row by row; of tiles and compressed data the last two rows of tiles stay in
+    memory, for bands that overlap. Threads take turns.
+    """
 
     def __init__(self, file: BinaryIO, page: Page, label: str, pool: ThreadPoolExecutor | None) -> None:
-        """pool: what decodes packed data; None for unpacked data."""
+        """pool: threads that decode compressed data; None for uncompressed data."""
         self.shape, self.channels = page.shape, page.channels
         self.dtype = np.dtype(str(page.tiff.dtype))
-        held = page.metadata
-        self.metadata = replace(held, icc=held.icc if icc_fits(held.icc, self.channels) else None)
+        icc = page.metadata.icc
+        self.metadata = replace(page.metadata, icc=icc if icc_fits(icc, self.channels) else None)
         self._file, self._page, self._tiff, self._label = file, page, page.tiff, label
         self._tile, self._across = page.tile, page.grid[1]
         self._stored = self.dtype.newbyteorder(page.tiff.parent.byteorder)
@@ -85,12 +91,12 @@ class TiffSource:
         small = page.tiff.is_tiled and row_of_tiles <= _TILE_ROW
         self._keeps = pool is not None or small  # whole rows of tiles
         if pool:
-            page.tiff.compression = UNPACKED  # inflated here, where a bomb is bounded; tifffile does the rest
+            page.tiff.compression = UNPACKED  # this class inflates, within bounds; tifffile does the rest
             page.tiff.init_decode()  # which threads must not share
 
     @cached_property
     def has_alpha(self) -> bool:
-        """Whether some pixel is translucent, for which the file is read up to the first."""
+        """Whether some pixel is translucent; reads the file up to the first that is."""
         if not self._page.has_alpha_channel:
             return False
         white, (height, deep) = full_scale(self.dtype), (self.shape[0], self._tile[0])
@@ -99,11 +105,11 @@ class TiffSource:
 
     @property
     def sparse(self) -> bool:
-        """Whether tiles are left out of the file, which other readers don't know of."""
+        """Whether tiles are missing from the file, which Pillow can't read."""
         return self._page.sparse
 
     def rows(self, top: int, bottom: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """A band, as RowSource has it."""
+        """As RowSource.rows."""
         _check_band(top, bottom, self.shape)
         deep = self._tile[0]
         with self._turn, tiff_errors(self._label):
@@ -133,7 +139,7 @@ class TiffSource:
         return pixels, alpha
 
     def _copy(self, row: int, skip: int, part: np.ndarray) -> None:
-        """Fill `part` (n, W, samples) with rows of a row of unpacked tiles, past its first `skip` rows."""
+        """Fill `part` (n, W, samples) from a row of uncompressed tiles, past its first `skip` pixel rows."""
         if self._page.planes == 1:
             self._copy_plane(row * self._across, skip, part)
             return
@@ -144,7 +150,7 @@ class TiffSource:
             part[..., plane] = samples[..., 0]
 
     def _copy_plane(self, first: int, skip: int, part: np.ndarray) -> None:
-        """The same of the row of tiles that begins with the tile numbered `first`."""
+        """The same for one plane, from the row of tiles that begins with the tile numbered `first`."""
         count, width, samples = part.shape
         wide = self._tile[1]
         scratch = part if wide == width else np.empty((count, wide, samples), self._stored)
@@ -183,7 +189,7 @@ class TiffSource:
         return self._kept[row]
 
     def _decode(self, pixels: np.ndarray, place: tuple[int, int]) -> None:
-        """Put one packed tile, told by its plane and its number, in its place among its row's pixels."""
+        """Decode one compressed tile, given as plane and number, into its place in the pixels of its row."""
         plane, index = place
         if self._page.planes > 1:
             pixels = pixels[..., plane : plane + 1]
@@ -195,7 +201,9 @@ class TiffSource:
         with self._lock:
             self._file.seek(self._tiff.dataoffsets[index])
             packed = self._file.read(min(self._tiff.databytecounts[index], 2 * full + 1024))
-        data = zlib.decompressobj().decompress(packed, full + 1)  # the last one has the checksum looked at
+        data = zlib.decompressobj().decompress(
+            packed, full + 1
+        )  # the extra byte makes zlib check the checksum
         tile = self._tiff.decode(data[:full], index)[0]
         assert tile is not None
         target = pixels[:, left : left + tile.shape[2]]

@@ -1,4 +1,4 @@
-"""Array -> file."""
+"""Write a picture: arrays to a file of any format."""
 
 import os
 import struct
@@ -11,23 +11,23 @@ import numpy as np
 from PIL import Image
 
 from convfilter.errors import FilterError, PictureError
-from convfilter.images import high_bit_depth as tiff
-from convfilter.images.metadata import storable
-from convfilter.images.picture import Format, Picture
+from convfilter.images.formats import Format
+from convfilter.images.metadata import icc_fits, storable
+from convfilter.images.picture import Picture
+from convfilter.images.tiff_writer import write_tiff
 
 _INCH = 0.0254  # metres
-_PNG_COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> PNG colour type
+_PNG_COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels → PNG colour type
 _LEVEL = 4  # of PNG's compression: 1.7 times as fast as zlib's usual 6, and 1 % larger
 _JPEG_HEAD = 2**17  # bytes left for a JPEG's metadata
-_TIFF_LIMIT = 2**32 - 2**20  # bytes; offsets are 32-bit
 
 
 def write(target: BinaryIO, pages: Sequence[Picture], format: Format, *, quality: int | None = None) -> None:
-    """Write `pages` to an open binary file; what the format has no room for (alpha, metadata) is left out.
+    """Write `pages` to an open binary file, without the alpha and metadata that the format can't hold.
 
-    Several pages need a format with `pages`: a TIFF gets one page each, an npy (H, W, N) planes on the last
-    axis. FilterError for a quality outside 1 to 100 or a read-only format, PictureError for a picture too
-    large for the format, ValueError for pages the caller should have converted first.
+    Several pages, alike in shape and dtype, need a format with `pages`: a TIFF gets one page each, an npy
+    (H, W, N) planes on the last axis. Raises FilterError for a quality outside 1 to 100 or a read-only
+    format, PictureError for a picture too large for the format, ValueError for pages it can't hold.
     """
     if not format.writable:
         raise FilterError(f"{format.name} pictures can only be read; write another format, such as png")
@@ -38,7 +38,7 @@ def write(target: BinaryIO, pages: Sequence[Picture], format: Format, *, quality
     if format.name == "npy":
         _write_npy(target, pages)
     elif format.name == "tiff":
-        _write_tiff(target, pages)
+        write_tiff(target, pages)
     elif format.codec == "PPM":
         _write_netpbm(target, pages[0], colour=format.colour)
     elif format.name == "png" and pages[0].pixels.dtype == np.uint16:
@@ -48,7 +48,7 @@ def write(target: BinaryIO, pages: Sequence[Picture], format: Format, *, quality
 
 
 def _check(pages: Sequence[Picture], format: Format) -> None:
-    """ValueError for pages that this format can't hold; PictureError where only their size is at fault."""
+    """Raise ValueError for pages that the format can't hold, PictureError if only their size is wrong."""
     if not pages or (len(pages) > 1 and not format.pages):
         raise ValueError(f"{len(pages)} pages for a {format.name} file")
     for page in pages:
@@ -68,19 +68,14 @@ def _check(pages: Sequence[Picture], format: Format) -> None:
 
 
 def _fitting(page: Picture, format: Format) -> Picture:
-    """The page without a channel axis of one, and without an alpha or metadata that have no room."""
+    """The page without a channel axis of length one, and without the alpha and metadata that don't fit."""
     pixels = page.pixels
     if format.name != "npy" and pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
-    held = page.metadata
     gray = pixels.ndim == 2 and format.name != "webp"  # WebP has no gray: written as colour
-    icc = held.icc if icc_fits(held.icc, 1 if gray else 3) else None
-    return Picture(pixels, page.alpha if format.alpha else None, storable(replace(held, icc=icc), format))
-
-
-def icc_fits(icc: bytes | None, channels: int) -> bool:
-    """Whether a profile describes pixels of so many channels: its colour space stands at byte 16."""
-    return icc is not None and icc[16:20] == {1: b"GRAY", 3: b"RGB "}.get(channels)
+    icc = page.metadata.icc if icc_fits(page.metadata.icc, 1 if gray else 3) else None
+    metadata = storable(replace(page.metadata, icc=icc), format)
+    return Picture(pixels, page.alpha if format.alpha else None, metadata)
 
 
 def _joined(page: Picture) -> np.ndarray:
@@ -93,13 +88,12 @@ def _joined(page: Picture) -> np.ndarray:
 def _write_pillow(target: BinaryIO, page: Picture, format: Format, quality: int | None) -> None:
     """An 8-bit picture encoded by Pillow."""
     image = Image.fromarray(np.ascontiguousarray(_joined(page)))  # L, LA, RGB or RGBA, by its shape
-    held = page.metadata
     options: dict[str, Any] = {
         "quality": quality,
         "compress_level": _LEVEL,
-        "icc_profile": held.icc,
-        "exif": held.exif,
-        "dpi": held.dpi,
+        "icc_profile": page.metadata.icc,
+        "exif": page.metadata.exif,
+        "dpi": page.metadata.dpi,
     }
     if format.codec == "WEBP":
         image = image.convert("RGB" if page.alpha is None else "RGBA")
@@ -162,13 +156,13 @@ def _write_png16(target: BinaryIO, page: Picture) -> None:
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])  # modulo 256
     target.write(b"\x89PNG\r\n\x1a\n")
     _chunk(target, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, _PNG_COLOURS[channels], 0, 0, 0))
-    held = page.metadata
-    if held.icc:
-        _chunk(target, b"iCCP", b"ICC Profile\0\0" + zlib.compress(held.icc))
-    if held.dpi:
-        _chunk(target, b"pHYs", struct.pack(">IIB", *(round(dots / _INCH) for dots in held.dpi), 1))
-    if held.exif:
-        _chunk(target, b"eXIf", held.exif.removeprefix(b"Exif\0\0"))
+    metadata = page.metadata
+    if metadata.icc:
+        _chunk(target, b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc))
+    if metadata.dpi:
+        _chunk(target, b"pHYs", struct.pack(">IIB", *(round(dots / _INCH) for dots in metadata.dpi), 1))
+    if metadata.exif:
+        _chunk(target, b"eXIf", metadata.exif.removeprefix(b"Exif\0\0"))
     _chunk(target, b"IDAT", zlib.compress(filtered.data, _LEVEL))
     _chunk(target, b"IEND", b"")
 
@@ -178,56 +172,3 @@ def _chunk(target: BinaryIO, kind: bytes, data: bytes) -> None:
     target.write(struct.pack(">I", len(data)) + kind)
     target.write(data)
     target.write(struct.pack(">I", zlib.crc32(data, zlib.crc32(kind))))
-
-
-def _write_tiff(target: BinaryIO, pages: Sequence[Picture]) -> None:
-    """A little-endian TIFF, uncompressed, one strip a page: directory, then samples, page after page."""
-    total = sum(page.pixels.nbytes + (0 if page.alpha is None else page.alpha.nbytes) for page in pages)
-    if total > _TIFF_LIMIT:
-        raise PictureError(f"{total} bytes of pixels are more than a TIFF holds; write npy or fewer pages")
-    target.write(b"II*\0" + struct.pack("<I", 8))
-    offset = 8
-    for number, page in enumerate(pages, 1):
-        samples = _joined(page)
-        samples = samples.astype(samples.dtype.newbyteorder("<"), order="C", copy=False)
-        tags = _tiff_tags(page, samples)
-        directory = bytearray(tags.tobytes(offset))
-        end = offset + len(directory) + samples.nbytes
-        padding = end % 2  # directories start at even places
-        if number < len(pages):  # the link to the next directory follows the 12-byte entries
-            struct.pack_into("<I", directory, 2 + 12 * len(tags), end + padding)
-        target.write(directory)
-        target.write(samples.tobytes())
-        target.write(bytes(padding))
-        offset = end + padding
-
-
-def _tiff_tags(page: Picture, samples: np.ndarray) -> Any:
-    """The directory of one page; the strip's place counts from the directory's end."""
-    height, width = samples.shape[:2]
-    channels = 1 if samples.ndim == 2 else samples.shape[2]
-    tags = tiff.directory(b"II*\0\x08\0\0\0")
-    held = page.metadata
-    if held.exif:
-        exif = Image.Exif()
-        exif.load(held.exif)
-        for tag in exif:
-            tags[tag] = exif.get_ifd(tag) or exif[tag]
-    tags[tiff.WIDTH], tags[tiff.HEIGHT] = width, height
-    tags[tiff.BITS] = (samples.dtype.itemsize * 8,) * channels
-    tags[tiff.COMPRESSION], tags[tiff.PLANAR] = 1, 1
-    colours = 1 if page.pixels.ndim == 2 else page.pixels.shape[2]
-    rgb = colours == 3 and not page.metadata.bands
-    tags[tiff.PHOTOMETRIC] = 2 if rgb else 1
-    tags[tiff.SAMPLES], tags[tiff.STRIP_ROWS] = channels, height
-    tags[tiff.STRIP_OFFSETS], tags[tiff.STRIP_SIZES] = 0, samples.nbytes
-    tags[tiff.SAMPLE_FORMAT] = (1 if samples.dtype.kind == "u" else 3,) * channels
-    extra = (0,) * (colours - (3 if rgb else 1)) + ((2,) if page.alpha is not None else ())
-    if extra:
-        tags[tiff.EXTRA_SAMPLES] = extra  # 0: a band of any kind, 2: alpha, colours not multiplied with it
-    if held.dpi:
-        tags[tiff.X_RESOLUTION], tags[tiff.Y_RESOLUTION] = held.dpi
-        tags[tiff.RESOLUTION_UNIT] = 2  # inch
-    if held.icc:
-        tags[tiff.ICC_PROFILE] = held.icc
-    return tags

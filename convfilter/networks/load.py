@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convfilter.errors import DataError, FilterError, printable, refuse_address
-from convfilter.images.picture import extension_format
+from convfilter.images.formats import extension_format
 from convfilter.networks.archive import first_line, too_large
 from convfilter.networks.keras_file import RESAVE, SAVE, check_classes, read_description
 from convfilter.networks.npz_file import load_npz

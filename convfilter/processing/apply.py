@@ -20,14 +20,14 @@ from convfilter.filters.layer import Pair
 from convfilter.filters.load import Filters
 from convfilter.filters.pipeline import Pipeline, color_for
 from convfilter.filters.settings import FilterSettings
-from convfilter.images.picture import ArrayRows, Metadata, Picture, RowSource, full_scale, to_gray
+from convfilter.images.luma import luma, to_gray
+from convfilter.images.picture import ArrayRows, Metadata, Picture, RowSource, full_scale
 from convfilter.processing.arrays import pictures_of
 from convfilter.processing.tone import RangeMap, extremes, linear_light, range_map, srgb, to_dtype
 from convfilter.system.machine import SHARE, available_memory
 
 STRIP = 2**17  # pixels of all pages that are computed at once: their floats fit a core's cache
 LEAST_ROWS = 32
-REC_601 = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class Engine(Protocol):
@@ -277,7 +277,7 @@ def _planes(pipeline: Pipeline, source: RowSource, look: PixelOptions) -> list[L
             f'its {have} bands are no colours, so they have no gray; filter each with color="each"'
         )
     if look.color == "luma" and colours:
-        return [_raster(source, 1, lambda pixels: (pixels @ REC_601)[None])]
+        return [_raster(source, 1, lambda pixels: luma(pixels)[None])]
     if look.color == "gray" and colours:
         return [_raster(source, 1, lambda pixels: to_gray(pixels)[None])]
     if have == 1:
@@ -330,7 +330,8 @@ def _chroma(pipeline: Pipeline, source: RowSource, engine: Engine) -> list[LazyP
 
     def over(number: int, pixels: np.ndarray) -> np.ndarray:
         unit = pixels / white
-        return (unit[..., number] - unit @ REC_601).astype(np.float32)[None]
+        chroma: np.ndarray = unit[..., number] - luma(unit)
+        return chroma.astype(np.float32)[None]
 
     if source.channels == 1:
         planes = [_raster(source, 1, lambda pixels: np.zeros((1, *pixels.shape[:2]), np.float32))]

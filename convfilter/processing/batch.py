@@ -18,16 +18,9 @@ import numpy as np
 from convfilter.engines.raster import LARGE
 from convfilter.errors import BackendError, ConvfilterError, FilterError, PictureError, printable
 from convfilter.filters.pipeline import Pipeline, color_for
+from convfilter.images.formats import FORMATS, Format, extension_format
 from convfilter.images.metadata import storable
-from convfilter.images.picture import (
-    DEFAULT_MAX_PIXELS,
-    FORMATS,
-    ArrayRows,
-    Format,
-    Picture,
-    RowSource,
-    extension_format,
-)
+from convfilter.images.picture import DEFAULT_MAX_PIXELS, ArrayRows, Picture, RowSource
 from convfilter.images.read import read
 from convfilter.images.write import write
 from convfilter.processing.apply import (

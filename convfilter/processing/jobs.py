@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convfilter.errors import FilterError, PictureError, printable, refuse_address
-from convfilter.images.picture import DEFAULT_MAX_PIXELS, Format, extension_format, format_named, format_of
-from convfilter.images.sniff import HEAD, opened, sniffed
+from convfilter.images.formats import Format, extension_format, format_named, format_of
+from convfilter.images.picture import DEFAULT_MAX_PIXELS
+from convfilter.images.sniff import HEAD, detect_codec
+from convfilter.images.source import open_source
 
 STREAM = "-"
 
@@ -151,8 +153,8 @@ def _job_into(source: str, relative: Path, output: Path, chosen: Format | None) 
 
 def _check_content(source: str) -> None:
     """PictureError unless the file's first bytes are a picture's."""
-    with opened(Path(source), printable(source), DEFAULT_MAX_PIXELS) as file:
-        sniffed(file.read(HEAD), printable(source))
+    with open_source(Path(source), printable(source), DEFAULT_MAX_PIXELS) as file:
+        detect_codec(file.read(HEAD), printable(source))
 
 
 def _place(path: str) -> str:

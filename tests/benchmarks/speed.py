@@ -174,15 +174,13 @@ photo.save(folder / "photo.jpg", quality=92)
 (folder / "many").mkdir()
 for number in range(count):
     photo.rotate(number / 10).save(folder / "many" / f"{number:03}.jpg", quality=92)
-from convfilter.images.tiff_writer import TiffRows
-from convfilter.images.picture import Metadata
+import tifffile
 gray = np.asarray(photo.convert("L"))
-band = np.tile(gray, (256 // len(gray) + 1, -(-tiff_side // gray.shape[1])))[:256, :tiff_side]
-with open(folder / "large.tif", "wb") as file:
-    writer = TiffRows(file, (tiff_side, tiff_side), 1, np.dtype("uint8"), False, Metadata())
-    for top in range(0, tiff_side, 256):
-        writer.write(top, band[: min(256, tiff_side - top)])
-    writer.close()
+band = np.tile(gray, (256 // len(gray) + 1, -(-tiff_side // gray.shape[1]) + 1))[:256, : tiff_side + 256]
+tiles = (
+    np.ascontiguousarray(band[:, left : left + 256]) for _ in range(0, tiff_side, 256) for left in range(0, tiff_side, 256)
+)
+tifffile.imwrite(folder / "large.tif", tiles, shape=(tiff_side, tiff_side), dtype="uint8", tile=(256, 256), photometric="minisblack")
 """
 
 

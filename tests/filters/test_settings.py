@@ -10,7 +10,7 @@ import pytest
 from convfilter.errors import FilterError
 from convfilter.filters.layer import MAX_PAD
 from convfilter.filters.layers import Pool
-from convfilter.filters.load import make_pipeline
+from convfilter.filters.load import load, make_pipeline
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -74,8 +74,9 @@ def test_a_wrong_setting_is_told(wrong, says):
 @pytest.mark.parametrize("wrong", [None, 3, [[1, 0, -1]], np.ones((3, 3)), {"weights": [[1]]}], ids=str)
 def test_what_is_no_filter_is_told(wrong):
     """Numbers, or nothing, where a FILTER belongs."""
-    assert "make_kernel makes of numbers" in error_of(make_pipeline, wrong)
-    assert "make_kernel makes of numbers" in error_of(make_pipeline, ["sobel", wrong])
+    for call, filters in ((load, wrong), (make_pipeline, wrong), (make_pipeline, ["sobel", wrong])):
+        assert error_of(call, filters).startswith("a filter can't be ")
+        assert "make_kernel makes of numbers" in error_of(call, filters)
 
 
 def test_numbers_of_numpy_are_numbers():

@@ -496,8 +496,14 @@ def test_several_pictures_and_the_name_of_one(convfilter, folder, photo):
     ],
 )
 @pytest.mark.parametrize("kind", ["gray", "colour", "deep", "alpha"])
-def test_a_tiff_by_strips_is_the_same(convfilter, tmp_path, arguments, kind):
-    """--tile reads and writes a TIFF by strips, and every pixel of every page is that of the whole."""
+def test_a_tiff_by_strips_is_the_same(convfilter, tmp_path, monkeypatch, arguments, kind):
+    """--tile reads and writes a TIFF by strips, and every byte of it is that of the whole."""
+    from convfilter.images.tiff_writer import TiffRows
+
+    tops, write = [], TiffRows.write
+    monkeypatch.setattr(
+        TiffRows, "write", lambda self, top, *rest: (tops.append(top), write(self, top, *rest))
+    )
     shape = {"gray": (70, 53), "colour": (70, 53, 3), "deep": (70, 53, 3), "alpha": (70, 53, 4)}[kind]
     dtype = np.uint16 if kind == "deep" else np.uint8
     pixels = RNG.integers(0, np.iinfo(dtype).max, shape, dtype)
@@ -508,11 +514,8 @@ def test_a_tiff_by_strips_is_the_same(convfilter, tmp_path, arguments, kind):
     for name, more in (("whole.tif", []), ("strips.tif", ["--tile", 7])):
         done = convfilter("apply", *arguments, "in.tif", name, *more)
         assert done.code == 0, done.err
-    with tifffile.TiffFile("whole.tif") as whole, tifffile.TiffFile("strips.tif") as strips:
-        assert len(whole.pages) == len(strips.pages)
-        assert strips.pages[0].is_tiled
-        for one, other in zip(whole.pages, strips.pages, strict=True):
-            assert np.array_equal(one.asarray(), other.asarray())
+        assert (max(tops) > 0) == (name == "strips.tif")
+    assert Path("whole.tif").read_bytes() == Path("strips.tif").read_bytes()
 
 
 def test_a_number_that_is_none_stays_where_it_is_in_strips_too(convfilter):
@@ -600,27 +603,8 @@ def test_a_large_tiff_in_little_memory(tmp_path):
             gray[(rows < 0) | (rows >= side[0])] = 0
             x, y = (cv2.Sobel(gray, cv2.CV_32F, *d, borderType=cv2.BORDER_CONSTANT) for d in ((1, 0), (0, 1)))
             wanted = np.rint(np.clip(np.hypot(x, y), 0, 255))[2:-2]
-            found = (
-                tifffile.memmap(target)[top : top + 40] if page.is_memmappable else read_rows(page, top, 40)
-            )
+            found = tifffile.memmap(target)[top : top + 40]
             assert np.abs(found - wanted).max() <= 1
-
-
-def read_rows(page, top, count):
-    """Rows of a tiled page, from the tiles that hold them."""
-    out = np.zeros((count, page.shape[1]), np.uint8)
-    across = -(-page.shape[1] // 256)
-    for row in range(top // 256, (top + count - 1) // 256 + 1):
-        for column in range(across):
-            index = row * across + column
-            page.parent.filehandle.seek(page.dataoffsets[index])
-            tile, *_ = page.decode(page.parent.filehandle.read(page.databytecounts[index]), index)
-            tile = tile[0, ..., 0]
-            first = max(top, row * 256)
-            last = min(top + count, row * 256 + tile.shape[0])
-            part = tile[first - row * 256 : last - row * 256, : page.shape[1] - column * 256]
-            out[first - top : last - top, column * 256 : column * 256 + part.shape[1]] = part
-    return out
 
 
 def test_a_full_disk_while_strips_are_written(convfilter, tmp_path, monkeypatch):
@@ -643,7 +627,8 @@ def test_a_full_disk_while_strips_are_written(convfilter, tmp_path, monkeypatch)
 
 def test_choose_dtype_asks_the_source_only():
     """The depth written follows the depth read."""
-    from convfilter.images.picture import FORMATS, ArrayRows, Picture
+    from convfilter.images.formats import FORMATS
+    from convfilter.images.picture import ArrayRows, Picture
 
     deep = ArrayRows(Picture(np.zeros((2, 2), np.uint16)))
     assert batch.choose_dtype(FORMATS["png"], deep, "clip") == np.uint16

@@ -9,7 +9,8 @@ import pytest
 
 from convfilter.errors import PictureError
 from convfilter.export import export
-from convfilter.images.picture import Metadata, Picture, format_named
+from convfilter.images.formats import format_named
+from convfilter.images.picture import Metadata, Picture
 from convfilter.images.tiff_writer import TiffRows
 from convfilter.images.write import write
 from convfilter.processing.manifest import Manifest

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from convfilter.errors import DataError, PictureError, printable
-from convfilter.images.picture import FORMATS, extension_format
+from convfilter.images.formats import FORMATS, extension_format
 from convfilter.images.read import read
 from convfilter.images.resize import eight_bit, fitted
 from convfilter.train.data.source import WANTED, Part, Progress, check_bytes
