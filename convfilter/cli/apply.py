@@ -100,7 +100,7 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
         pages=pipeline.out_channels,
     )
     check_colour(jobs, options["color"] in ("each", "luma"))
-    from convfilter.engines import choose_engine
+    from convfilter.engines.choose import choose_engine
     from convfilter.processing.batch import (  # knows Pillow: only now that all is well so far
         WriteOptions,
         run,

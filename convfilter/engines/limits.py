@@ -13,7 +13,7 @@ from threading import Lock
 
 import numpy as np
 
-from convfilter.engines.raster import LazyPlanes
+from convfilter.engines.base import LazyPlanes
 from convfilter.engines.stages import (
     Activate,
     Columns,
@@ -53,21 +53,21 @@ def reach(stages: tuple[Stage, ...]) -> float:
     """
     allowed = LARGEST
     for stage in reversed(stages):
-        numbers = list(stage.numbers)
+        left = list(stage.weights)
         for step in reversed(stage.steps):
-            allowed = _before(step, numbers, allowed)
+            allowed = _before(step, left, allowed)
     return allowed
 
 
-def _before(step: Step, numbers: list[Weights], allowed: float) -> float:
-    """How large the input of a step may be; takes the step's own from the end of `numbers`."""
+def _before(step: Step, left: list[Weights], allowed: float) -> float:
+    """How large the input of a step may be; takes the step's own weights from the end of `left`."""
     match step:
         case Convolve():
-            bias, weights = numbers.pop().values, numbers.pop().values
+            bias, weights = left.pop().values, left.pop().values
             free = _before_activation(step.activation, allowed) - np.abs(bias.astype(float))
             return float(_shares(free, np.abs(weights.astype(float)).sum((0, 1, 2))).min())
         case Columns():
-            sums = np.abs(numbers.pop().values.astype(float)).sum((0, 1, 3))
+            sums = np.abs(left.pop().values.astype(float)).sum((0, 1, 3))
             return float(_shares(np.full(len(sums), allowed), sums).min())
         case Activate(function):
             return _before_activation(function, allowed)

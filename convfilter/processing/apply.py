@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
 from convfilter.choices import COLORS, RANGES, Color, Plan, Range, check_word
 from convfilter.choices import Engine as EngineName
-from convfilter.engines import choose_engine
-from convfilter.engines.raster import LazyPlanes
+from convfilter.engines.base import Engine, LazyPlanes
+from convfilter.engines.choose import choose_engine
 from convfilter.errors import FilterError, PictureError
 from convfilter.filters.geometry import flat_response, impulse_pipeline, receptive_fields
 from convfilter.filters.pipeline import Pair, Pipeline, color_for
@@ -26,21 +26,6 @@ from convfilter.system.machine import SHARE, available_memory
 STRIP = 2**17  # pixels of all pages that are computed at once: their floats fit a core's cache
 LEAST_ROWS = 32
 REC_601 = np.array([0.299, 0.587, 0.114], np.float32)
-
-
-class Engine(Protocol):
-    """Runs pipelines on rasters."""
-
-    @property
-    def threads(self) -> int:
-        """How many strips may be computed at once."""
-
-    def open(self, pipeline: Pipeline, source: LazyPlanes, full_scale: float) -> LazyPlanes:
-        """The pipeline's result for `source`, computed when its rows are asked for.
-
-        Raises FilterError when the picture is too small for the pipeline, PictureError or BackendError when
-        it can't be computed here.
-        """
 
 
 @dataclass(frozen=True)

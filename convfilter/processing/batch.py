@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convfilter.engines.raster import LARGE
+from convfilter.engines.base import LARGE, Engine
 from convfilter.errors import BackendError, ConvfilterError, FilterError, PictureError, printable
 from convfilter.filters.pipeline import Pipeline, color_for
 from convfilter.images.metadata import storable
@@ -31,7 +31,6 @@ from convfilter.images.picture import (
 from convfilter.images.read import read
 from convfilter.images.write import write
 from convfilter.processing.apply import (
-    Engine,
     LazyPicture,
     PixelOptions,
     collect,

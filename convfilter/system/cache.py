@@ -35,7 +35,11 @@ _trouble = ""  # why the last thing that should have been kept was not
 
 @dataclass(frozen=True)
 class Entry:
-    """A compiled model, for each of a stage's numbers where its bytes begin in it, and what it is."""
+    """A compiled model.
+
+    places: for each array of a stage's weights, where its bytes begin in the model. words: what the model
+    computes, for the list of what is kept.
+    """
 
     places: tuple[int, ...]
     model: bytes

@@ -80,7 +80,7 @@ names = sorted(os.listdir(folder))
 os.makedirs(out, exist_ok=True)
 def ours(names):
     from convfilter.processing.batch import Output, run
-    from convfilter.engines import choose_engine
+    from convfilter.engines.choose import choose_engine
     from convfilter.processing.apply import Look
     from convfilter.filters.load import make_pipeline
     from convfilter.processing.jobs import plan
@@ -139,9 +139,9 @@ if side == "OpenCV":
         return [cv2.filter2D(picture, cv2.CV_32F, k, borderType=cv2.BORDER_REFLECT_101) for k in kernels]
 else:
     from convfilter import make_kernel, make_pipeline
-    from convfilter.engines import choose_engine
+    from convfilter.engines.choose import choose_engine
     from convfilter.processing.apply import Filtered, in_order, strips
-    from convfilter.engines.raster import of_array
+    from convfilter.engines.base import of_array
     pipeline = make_pipeline(make_kernel(weights / np.abs(weights).sum((1, 2), keepdims=True)), border="reflect")
     engine = choose_engine(device="cpu", plan="direct" if side == "direct" else "auto")
     found = np.empty((len(weights), rows, columns), np.float32)

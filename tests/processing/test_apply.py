@@ -10,7 +10,7 @@ from scipy import ndimage, special
 from skimage.measure import block_reduce
 
 import convfilter
-from convfilter.engines import choose_engine
+from convfilter.engines.choose import choose_engine
 from convfilter.errors import ConvfilterError, FilterError
 from convfilter.images.picture import Metadata, Picture
 from convfilter.processing.apply import PixelOptions, apply, filter_picture

@@ -16,7 +16,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from convfilter.engines import choose_engine
+from convfilter.engines.choose import choose_engine
 from convfilter.errors import BackendError
 from convfilter.filters.load import make_pipeline
 from convfilter.processing import batch
@@ -113,7 +113,7 @@ def run_watched(monkeypatch, folder, filters, look, at_once, **settings):
     monkeypatch.setattr(batch, "read", watched(batch.read))
     monkeypatch.setattr(batch, "collect", watched(batch.collect))
     engine = choose_engine().sharing(at_once)
-    return batch.run(jobs, pipeline, look, batch.Output(), engine, at_once), seen
+    return batch.run(jobs, pipeline, look, batch.WriteOptions(), engine, at_once), seen
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
@@ -267,7 +267,7 @@ def test_what_nobody_foresaw_in_a_strip(convfilter, tmp_path, monkeypatch):
         return compute(values, *args)
 
     monkeypatch.setattr(filtering, "_pixels", fail)
-    monkeypatch.setattr("convfilter.engines.cores", lambda: 2)
+    monkeypatch.setattr("convfilter.engines.choose.cores", lambda: 2)
     done = convfilter("apply", "identity", "in", "out", "-r", "--tile", 16, "--jobs", 1, "--json")
     assert done.code == 1
     rows = [json.loads(line) for line in done.out.splitlines()]

@@ -162,10 +162,10 @@ def test_cores_of_a_group_of_version_1(tmp_path, monkeypatch, quota, wanted):
 
 
 def test_the_engine_takes_as_many_threads(monkeypatch):
-    from convfilter import engines
+    from convfilter.engines import choose
 
-    monkeypatch.setattr(engines, "cores", lambda: 3)
-    assert engines.choose_engine("compiled", device="cpu").threads == 3
+    monkeypatch.setattr(choose, "cores", lambda: 3)
+    assert choose.choose_engine("compiled", device="cpu").threads == 3
 
 
 @LINUX
