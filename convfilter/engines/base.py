@@ -39,8 +39,9 @@ class Engine(Protocol):
     def open(self, pipeline: Pipeline, source: LazyPlanes, full_scale: float) -> LazyPlanes:
         """The pipeline's result for `source`, float32.
 
-        full_scale: the value of white, of which the filters' biases are fractions. Raises FilterError when the picture is too small for the pipeline, PictureError or BackendError when
-        it can't be computed here.
+        full_scale: the value of white, of which the filters' biases are fractions. Raises FilterError when
+        the picture is too small for the pipeline, PictureError or BackendError when it can't be computed
+        here.
         """
 
 
