@@ -69,6 +69,8 @@ def apply(
     pipeline = make_pipeline(filters, **settings)
     options = PixelOptions(color_for(pipeline, color), range, linear)
     pictures = pictures_of(array, batch=batch, channels=channels, takes=pipeline.in_channels)
+    if options.color == "gray" and pipeline.in_channels == 1 and pictures.shape[3:] not in ((), (3,)):
+        raise FilterError(f'a picture of {pictures.shape[3]} channels has no gray; use color="each"')
     dtype = np.dtype(np.float32) if (range or pipeline.range) == "raw" else pictures.dtype
     chosen = choose_engine(engine, device=device, plan=plan)
 

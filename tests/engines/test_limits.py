@@ -1,6 +1,8 @@
 """NaN, infinity and overflow: the compiled engine gives what Keras gives, whatever it was compiled on."""
 
+import functools
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -103,14 +105,25 @@ def _table():
         yield filters, {"activation": activation, "combine": combine, "border": border, **pool, **shape}
 
 
+# Every seventeenth row has each combination, pool, border, shape and filter; CONVFILTER_TABLE=whole: every row.
+TABLE = [*_table()][:: 1 if os.environ.get("CONVFILTER_TABLE") == "whole" else 17]
+
+
+@pytest.fixture(scope="module")
+def exported_once():
+    """Keras' exports, which depend on no picture and no cache, are made once for this module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "export", functools.lru_cache(compiled.export))
+        yield
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("first", [CLEAN, damaged(-np.inf)], ids=["clean first", "damaged first"])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_every_activation_and_combination(own_cache, activation, first):
-    """The whole table of layers, with every value in the picture."""
-    rows = [row for row in _table() if row[1]["activation"] == activation]
-    assert len(rows) == len(COMBINES)
-    compiled_rows = sum(check(*row, first) for row in rows)
+@pytest.mark.parametrize("activation", dict.fromkeys(options["activation"] for _, options in TABLE))
+def test_activations_with_combinations(own_cache, exported_once, activation):
+    """Rows of the table of layers, with every value in the picture, compiled on the clean picture and on a damaged
+    one. CONVFILTER_TABLE=whole checks each activation with each combination, which takes minutes."""
+    rows = [row for row in TABLE if row[1]["activation"] == activation]
+    compiled_rows = sum(check(*row, first) for row in rows for first in (CLEAN, damaged(-np.inf)))
     assert compiled_rows or activation == "hard_sigmoid"  # which the converter mixes with the weights
 
 
@@ -154,7 +167,13 @@ def test_a_picture_of_nan_alone_compiles_nothing_wrong(own_cache, monkeypatch):
         by("compiled", "sobel", np.full((12, 17), np.nan, np.float32), {})
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(
+    "activation",
+    [
+        name if name in ("softplus", "sigmoid") else pytest.param(name, marks=pytest.mark.slow)
+        for name in ACTIVATIONS
+    ],
+)
 def test_activations_up_to_where_they_are_trusted(activation):
     """LiteRT's activations are Keras' for every number up to the limit, and none is larger than assumed."""
     from convfilter.engines.stage_model import build_stage
