@@ -1,8 +1,9 @@
-"""How large the numbers of a picture may be before the compiled engine and Keras may part.
+"""How large pixels may be before the compiled engine may differ from Keras.
 
-As long as no number on the way overflows, none is NaN or infinite, and the two agree. Beyond that they do
+As long as no intermediate value overflows, none is NaN or infinite, and the two agree. Beyond that they do
 not: a maximum, a pool or an activation of LiteRT may drop a NaN that Keras keeps, and a sum that overflows
-depends on its order. So the compiled engine takes rows whose numbers are small enough, and Keras the others.
+depends on its order. So the compiled engine computes rows whose pixels are small enough, and Keras the
+others.
 """
 
 from collections.abc import Callable, Iterator
@@ -46,10 +47,11 @@ class BeyondReachError(ArithmeticError):
 
 @lru_cache(maxsize=64)
 def reach(stages: tuple[Stage, ...]) -> float:
-    """The largest number, of either sign, that pixels may be for every number on the way through the stages
-    to be one the compiled engine is trusted with; negative where even zeros lead to larger ones.
+    """The largest absolute value of pixels for which the compiled engine is trusted with every intermediate
+    value; negative where even pixels of 0 lead to larger ones.
 
-    Found from the last step back to the first: how large its input may be, so that its output is allowed.
+    Found from the last step back to the first: how large a step's input may be, so that its output is
+    allowed.
     """
     allowed = LARGEST
     for stage in reversed(stages):
@@ -99,7 +101,7 @@ def _before_activation(function: str, allowed: float) -> float:
 
 
 def within(source: LazyPlanes, largest: float) -> LazyPlanes:
-    """The source, whose rows raise BeyondReachError where one of them holds NaN or more than `largest`."""
+    """The source; asking for rows that hold NaN or a value larger than `largest` raises BeyondReachError."""
     if source.largest <= largest:
         return source
 
@@ -113,9 +115,11 @@ def within(source: LazyPlanes, largest: float) -> LazyPlanes:
 
 
 def instead(first: LazyPlanes, second: Callable[[], LazyPlanes]) -> LazyPlanes:
-    """`first`, and those of its rows that raise BeyondReachError by themselves from `second`, which is made
-    when it is needed and is asked by one thread at a time. So where a row comes from does not depend on the
-    strip it is asked for in."""
+    """The rows of `first`; those that raise BeyondReachError when asked for one by one come from `second`.
+
+    So where a row comes from does not depend on the strip it is asked for in. `second` is called when it is
+    first needed, and its result is asked by one thread at a time.
+    """
     lock = Lock()
     made: list[LazyPlanes] = []
 
@@ -139,8 +143,8 @@ def instead(first: LazyPlanes, second: Callable[[], LazyPlanes]) -> LazyPlanes:
 
 
 def _parts(raster: LazyPlanes, top: int, bottom: int) -> Iterator[tuple[int, int, np.ndarray | None]]:
-    """The rows from `top` to `bottom` as (top, bottom, rows) of parts as large as bisecting finds; None for
-    rows of a single row that is beyond reach."""
+    """Yield (top, bottom, rows) of parts of top:bottom, found by bisection; rows is None for a single row
+    that is beyond reach."""
     try:
         found = raster.rows(top, bottom)
     except BeyondReachError:

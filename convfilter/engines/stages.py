@@ -1,4 +1,4 @@
-"""A pipeline cut into stages: what runs on a strip of a picture without looking beyond it.
+"""A pipeline cut into stages, each of which can be computed strip by strip.
 
 A stage is the padding of its input, then at most one convolution or pool, then what works pixel by pixel. Its
 steps (sizes, channels, activations) are its structure, which is what is compiled; its weights are kept apart.
@@ -36,7 +36,7 @@ class Convolve:
 @dataclass(frozen=True)
 class Columns:
     """Each channel, `copies` times one after the other, filtered down its columns: a DepthwiseConv2D of
-    (taps × 1) kernels without padding."""
+    (taps, 1) kernels without padding."""
 
     taps: int
     channels: int  # of the input
@@ -198,7 +198,8 @@ def _stage(
 
 
 def phases_fit(conv: Conv, following: Sequence[Activation | Combine] = ()) -> bool:
-    """Whether columns may be seen as channels: one channel, no strides, nothing that mixes the channels."""
+    """Whether columns may be seen as channels: of one channel, without strides or activations across
+    channels."""
     functions = functions_of(conv, following)
     return conv.weights.shape[2] == 1 and conv.strides == (1, 1) and functions.isdisjoint(ACROSS_CHANNELS)
 
@@ -210,10 +211,8 @@ def functions_of(core: Conv | Pool | None, following: Sequence[Activation | Comb
 
 
 def direct(conv: Conv, phases: int = 1) -> Rewrite:
-    """The convolution as it is; with phases as a banded kernel over blocks of columns.
-
-    The bias is already in the units of the pixels.
-    """
+    """The convolution as it is; with phases, as a banded kernel over blocks of columns. Its bias must be in
+    the units of the pixels."""
     if phases == 1:
         weights, dilation = conv.weights, conv.dilation
         if conv.strides != (1, 1) and conv.dilation != (1, 1):  # Keras can't dilate beside strides
@@ -233,7 +232,7 @@ def _as_weights(weights: np.ndarray, bias: np.ndarray) -> tuple[Weights, Weights
 
 
 def spread(weights: np.ndarray, dilation: Pair) -> np.ndarray:
-    """The weights with zeros between them."""
+    """The weights (kh, kw, channels, filters) of a dilated kernel written out, with zeros in the gaps."""
     if dilation == (1, 1):
         return weights
     kh, kw = weights.shape[:2]
