@@ -10,9 +10,9 @@ from convfilter.cli.options import FilterType, ShardType, layer_options, setting
 
 if TYPE_CHECKING:
     from convfilter.filters.pipeline import Pipeline
-    from convfilter.processing.apply import PixelOptions
     from convfilter.processing.jobs import Job
     from convfilter.processing.manifest import Manifest
+    from convfilter.processing.options import PixelOptions
 
 
 @click.command("apply", no_args_is_help=True)
@@ -76,8 +76,8 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     from convfilter.cli.apply_progress import Report
     from convfilter.filters.load import make_pipeline
     from convfilter.images.picture import DEFAULT_MAX_PIXELS
-    from convfilter.processing.apply import PixelOptions
     from convfilter.processing.jobs import check_colour, plan
+    from convfilter.processing.options import PixelOptions
     from convfilter.system import garbage
 
     if len(paths) < 2:
@@ -100,7 +100,7 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
         pages=pipeline.out_channels,
     )
     check_colour(jobs, options["color"] in ("each", "luma"))
-    from convfilter.engines import choose_engine
+    from convfilter.engines.choose import choose_engine
     from convfilter.processing.batch import (  # knows Pillow: only now that all is well so far
         WriteOptions,
         run,

@@ -85,10 +85,10 @@ def warm() -> int:
 def _compile(name: str) -> None:
     import numpy as np
 
-    from convfilter.engines.compiled import open_raster
-    from convfilter.engines.raster import of_array
+    from convfilter.engines.base import of_array
+    from convfilter.engines.compiled import open_compiled
     from convfilter.filters.load import make_pipeline
 
     pipeline = make_pipeline(name)
     noise = np.random.default_rng(0).integers(0, 256, (pipeline.in_channels, 128, 128), np.uint8)
-    open_raster(pipeline, of_array(noise), 1.0 if pipeline.values == "unit" else 255.0)
+    open_compiled(pipeline, of_array(noise), 1.0 if pipeline.values == "unit" else 255.0)

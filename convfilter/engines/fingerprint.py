@@ -1,4 +1,4 @@
-"""What a compiled stage was made by, which is part of its name in the cache: other makers, another entry."""
+"""What compiled a stage: versions and sources, which are part of its name in the cache."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 PACKAGES = ("convfilter", "keras", "tensorflow", "ai_edge_litert")
-# Modules that decide what a structure is compiled to, and whether that is kept as Keras' own result.
+# Modules that decide what a structure is compiled to, and whether its result counts as Keras' own.
 SOURCES = (
     "choices",
     "filters/conv",
@@ -22,7 +22,9 @@ SOURCES = (
     "engines/stages",
     "engines/stage_model",
     "engines/planner",
+    "engines/base",
     "engines/raster",
+    "engines/compiling",
     "engines/compiled",
     "engines/keras_engine",
     "engines/limits",

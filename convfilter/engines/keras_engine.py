@@ -1,4 +1,4 @@
-"""The Keras engine: one model a pipeline, one compiled function for pictures of every size."""
+"""The Keras engine: one model per pipeline, one compiled function for pictures of every size."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from convfilter.engines.raster import LazyPlanes, Run, of_array, through
+from convfilter.engines.base import LazyPlanes, of_array
+from convfilter.engines.raster import Run, through
 from convfilter.engines.stages import Stage, cut, direct
 from convfilter.errors import BackendError, ConvfilterError, PictureError, reason
 from convfilter.filters.geometry import peak_bytes, resolve_padding
@@ -24,8 +25,11 @@ _OUT_OF_MEMORY = ("resource_exhausted", "resourceexhausted", "out of memory", "o
 
 @dataclass(frozen=True)
 class KerasEngine:
-    """One picture at a time through the whole model; by strips, a model a stage, where a `tile` of rows is
-    given or memory would not do."""
+    """Filters as Keras computes them: the whole picture through one model.
+
+    Where `tile` is given, or memory would not do, strips of `tile` rows go through one model per stage.
+    device: auto | cpu | gpu | gpu:N.
+    """
 
     device: str = "auto"
     tile: int | None = None
@@ -36,11 +40,11 @@ class KerasEngine:
         return 1
 
     def sharing(self, pictures: int) -> "KerasEngine":
-        """For several pictures at once."""
+        """As base.Engine: one for all, since one picture is computed at a time."""
         return self
 
     def open(self, pipeline: Pipeline, source: LazyPlanes, full_scale: float) -> LazyPlanes:
-        """As filtering.Engine."""
+        """As base.Engine."""
         settled = resolve_padding(pipeline, source.size)  # is the picture large enough?
         needed, have = peak_bytes(settled, source.size, 1), available_memory()
         if self.tile is None and (have is None or needed < SHARE * have):
@@ -64,7 +68,7 @@ def _stage_run(stage: Stage, device: str, name: str) -> Run | None:
     with _working(device, name), quiet():
         _exact_floats()
         model = build_stage(stage.steps, stage.channels[0] * stage.phases)
-        set_weights(model, stage.numbers)
+        set_weights(model, stage.weights)
 
     def run(x: np.ndarray) -> np.ndarray:
         with _working(device, name):
@@ -75,7 +79,7 @@ def _stage_run(stage: Stage, device: str, name: str) -> Run | None:
 
 @contextmanager
 def _working(device: str, name: str) -> Iterator[None]:
-    """On the device; whatever the backend raises comes out as PictureError about the filter `name`."""
+    """Run the body on the device; what the backend raises becomes a PictureError about the filter `name`."""
     try:
         with interrupts_held(), _on(device):
             yield
@@ -105,6 +109,7 @@ def run(pipeline: Pipeline, batch: np.ndarray, full_scale: float, device: str = 
 
 
 def _what_failed(error: Exception, name: str) -> str:
+    """The message for an error that the backend raised."""
     said = reason(error)
     if isinstance(error, MemoryError) or any(words in said.lower() for words in _OUT_OF_MEMORY):
         return f"not enough memory for {name}; make the picture smaller"
@@ -119,7 +124,7 @@ def devices() -> list[str]:
 
 @lru_cache(maxsize=32)
 def _model(pipeline: Pipeline, full_scale: float, device: str) -> Any:
-    """The predict function of the built model; it compiles once for pictures of any size."""
+    """The predict function of the pipeline's model; it is compiled once for pictures of any size."""
     with quiet():
         _exact_floats()
         model = build(pipeline, full_scale)
@@ -127,6 +132,7 @@ def _model(pipeline: Pipeline, full_scale: float, device: str) -> Any:
 
 
 def _on(device: str) -> Any:
+    """A context manager in which Keras uses the device. Raises BackendError where it is not here."""
     if device == "auto":
         return nullcontext()
     if device == "cpu":

@@ -1,8 +1,9 @@
-"""How large the numbers of a picture may be before the compiled engine and Keras may part.
+"""How large pixels may be before the compiled engine may differ from Keras.
 
-As long as no number on the way overflows, none is NaN or infinite, and the two agree. Beyond that they do
+As long as no intermediate value overflows, none is NaN or infinite, and the two agree. Beyond that they do
 not: a maximum, a pool or an activation of LiteRT may drop a NaN that Keras keeps, and a sum that overflows
-depends on its order. So the compiled engine takes rows whose numbers are small enough, and Keras the others.
+depends on its order. So the compiled engine computes rows whose pixels are small enough, and Keras the
+others.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from threading import Lock
 
 import numpy as np
 
-from convfilter.engines.raster import LazyPlanes
+from convfilter.engines.base import LazyPlanes
 from convfilter.engines.stages import (
     Activate,
     Columns,
@@ -46,28 +47,29 @@ class BeyondReachError(ArithmeticError):
 
 @lru_cache(maxsize=64)
 def reach(stages: tuple[Stage, ...]) -> float:
-    """The largest number, of either sign, that pixels may be for every number on the way through the stages
-    to be one the compiled engine is trusted with; negative where even zeros lead to larger ones.
+    """The largest absolute value of pixels for which the compiled engine is trusted with every intermediate
+    value; negative where even pixels of 0 lead to larger ones.
 
-    Found from the last step back to the first: how large its input may be, so that its output is allowed.
+    Found from the last step back to the first: how large a step's input may be, so that its output is
+    allowed.
     """
     allowed = LARGEST
     for stage in reversed(stages):
-        numbers = list(stage.numbers)
+        left = list(stage.weights)
         for step in reversed(stage.steps):
-            allowed = _before(step, numbers, allowed)
+            allowed = _before(step, left, allowed)
     return allowed
 
 
-def _before(step: Step, numbers: list[Weights], allowed: float) -> float:
-    """How large the input of a step may be; takes the step's own from the end of `numbers`."""
+def _before(step: Step, left: list[Weights], allowed: float) -> float:
+    """How large the input of a step may be; takes the step's own weights from the end of `left`."""
     match step:
         case Convolve():
-            bias, weights = numbers.pop().values, numbers.pop().values
+            bias, weights = left.pop().values, left.pop().values
             free = _before_activation(step.activation, allowed) - np.abs(bias.astype(float))
             return float(_shares(free, np.abs(weights.astype(float)).sum((0, 1, 2))).min())
         case Columns():
-            sums = np.abs(numbers.pop().values.astype(float)).sum((0, 1, 3))
+            sums = np.abs(left.pop().values.astype(float)).sum((0, 1, 3))
             return float(_shares(np.full(len(sums), allowed), sums).min())
         case Activate(function):
             return _before_activation(function, allowed)
@@ -99,7 +101,7 @@ def _before_activation(function: str, allowed: float) -> float:
 
 
 def within(source: LazyPlanes, largest: float) -> LazyPlanes:
-    """The source, whose rows raise BeyondReachError where one of them holds NaN or more than `largest`."""
+    """The source; asking for rows that hold NaN or a value larger than `largest` raises BeyondReachError."""
     if source.largest <= largest:
         return source
 
@@ -113,9 +115,11 @@ def within(source: LazyPlanes, largest: float) -> LazyPlanes:
 
 
 def instead(first: LazyPlanes, second: Callable[[], LazyPlanes]) -> LazyPlanes:
-    """`first`, and those of its rows that raise BeyondReachError by themselves from `second`, which is made
-    when it is needed and is asked by one thread at a time. So where a row comes from does not depend on the
-    strip it is asked for in."""
+    """The rows of `first`; those that raise BeyondReachError when asked for one by one come from `second`.
+
+    So where a row comes from does not depend on the strip it is asked for in. `second` is called when it is
+    first needed, and its result is asked by one thread at a time.
+    """
     lock = Lock()
     made: list[LazyPlanes] = []
 
@@ -139,8 +143,8 @@ def instead(first: LazyPlanes, second: Callable[[], LazyPlanes]) -> LazyPlanes:
 
 
 def _parts(raster: LazyPlanes, top: int, bottom: int) -> Iterator[tuple[int, int, np.ndarray | None]]:
-    """The rows from `top` to `bottom` as (top, bottom, rows) of parts as large as bisecting finds; None for
-    rows of a single row that is beyond reach."""
+    """Yield (top, bottom, rows) of parts of top:bottom, found by bisection; rows is None for a single row
+    that is beyond reach."""
     try:
         found = raster.rows(top, bottom)
     except BeyondReachError:

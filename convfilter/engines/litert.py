@@ -10,28 +10,28 @@ from convfilter.system.stderr import quiet
 
 
 def function(model: bytes) -> Run:
-    """The model's function; each thread that calls it gets an interpreter of its own."""
-    own = threading.local()
+    """The model as a function; each thread that calls it gets its own interpreter."""
+    local = threading.local()
 
     def run(x: np.ndarray) -> np.ndarray:
-        if not hasattr(own, "interpreter"):
-            own.interpreter, own.input, own.output = _interpreter(model, x.shape)
-            own.shape = x.shape
-        if own.shape != x.shape:
-            own.interpreter.resize_tensor_input(own.input, x.shape)
-            own.interpreter.allocate_tensors()
-            own.shape = x.shape
-        own.interpreter.set_tensor(own.input, x)
-        own.interpreter.invoke()
-        result: np.ndarray = own.interpreter.get_tensor(own.output)
+        if not hasattr(local, "interpreter"):
+            local.interpreter, local.input, local.output = _interpreter(model, x.shape)
+            local.shape = x.shape
+        if local.shape != x.shape:
+            local.interpreter.resize_tensor_input(local.input, x.shape)
+            local.interpreter.allocate_tensors()
+            local.shape = x.shape
+        local.interpreter.set_tensor(local.input, x)
+        local.interpreter.invoke()
+        result: np.ndarray = local.interpreter.get_tensor(local.output)
         return result
 
     return run
 
 
 def _interpreter(model: bytes, shape: tuple[int, ...]) -> tuple[Any, int, int]:
-    """An interpreter ready for an input of `shape`, and the numbers of its input and output."""
-    with quiet():  # it tells of its delegate
+    """An interpreter ready for an input of `shape`, and the indices of its input and output tensors."""
+    with quiet():  # it logs its delegate
         from ai_edge_litert.interpreter import Interpreter
 
         made = Interpreter(model_content=model, num_threads=1)

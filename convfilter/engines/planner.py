@@ -1,8 +1,8 @@
-"""Which exact rewriting of a convolution is fastest: chosen by a cost model fitted to measurements.
+"""The fastest exact rewriting of a convolution, chosen by a cost model fitted to measurements.
 
-What may replace a convolution: the same over blocks of columns (stages.banded), and, where its kernels are
-of low rank, a pass down the columns and one along the rows. Whole-number kernels keep every bit: they are
-only split where the factors are whole numbers too. Others stay within ERROR of full scale.
+A convolution may be replaced by the same one over blocks of columns (stages.banded) and, where its kernels
+are of low rank, by a pass down the columns and one along the rows. Whole-number kernels keep every bit: they
+are only split where the factors are whole numbers too. Others stay within ERROR of full scale.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ OVERFLOWING = ("exponential",)  # activations that enlarge differences without b
 ERROR = 2e-5  # of full scale; results are promised to 1e-4
 MOST_WEIGHTS = 2**20  # of a banded kernel
 PHASES = (8, 16)
-FEW = 49  # weights of a filter up to which none is split: so an edit of its numbers changes no structure
+FEW = 49  # a filter of so many weights is never split, so that an edit of its weights changes no structure
 VECTOR = 16  # floats of AVX-512
 MOST_TAPS = 25  # of a DepthwiseConv2D: XNNPACK takes more in several passes, five times slower
 WHITE = 65535  # the largest whole number of a picture
@@ -39,13 +39,16 @@ CONSTANTS = (0.018, 0.53, 0.088, 0.11, 0.8, 0.15)
 
 
 def choose(conv: Conv, phases: bool, plan: str = "auto", error: float = ERROR) -> Rewrite:
-    """The cheapest lowering of `conv`; `phases`: whether its columns may be seen as channels. error: the
-    largest difference that it may make."""
+    """The cheapest rewriting of `conv`.
+
+    phases: whether its columns may be seen as channels. plan: auto | direct, the convolution as it is. error:
+    the largest difference that rewriting may make, as a fraction of full scale.
+    """
     return direct(conv) if plan == "direct" else candidates(conv, phases, error)[0]
 
 
 def allowed_errors(pipeline: Pipeline) -> list[float]:
-    """For each convolution, what its lowering may be off, so that the result is off by ERROR at most."""
+    """The error that each convolution's rewriting may make, so that the result is off by ERROR at most."""
     allowed, gain = [], 1.0
     for layer, count in reversed([*zip(pipeline.layers, channels(pipeline), strict=False)]):
         if getattr(layer, "activation", getattr(layer, "function", None)) in OVERFLOWING:
@@ -59,7 +62,7 @@ def allowed_errors(pipeline: Pipeline) -> list[float]:
 
 
 def candidates(conv: Conv, phases: bool, error: float = ERROR) -> list[Rewrite]:
-    """All that a convolution may become, the cheapest first."""
+    """All rewritings of a convolution, the cheapest first."""
     return sorted([direct(conv), *(_rewritten(conv, error) if phases else ())], key=cost)
 
 
@@ -80,7 +83,7 @@ def _rewritten(conv: Conv, error: float) -> Iterator[Rewrite]:
 
 @dataclass(frozen=True)
 class Option:
-    """A lowering that was weighed. cost: nanoseconds an output pixel, on one core."""
+    """A rewriting and what it costs: nanoseconds per output pixel, on one core."""
 
     name: str
     cost: float
@@ -94,17 +97,17 @@ def weighed(conv: Conv, phases: bool, error: float = ERROR) -> list[Option]:
     return [Option(each.name, cost(each), each.error, number == 0) for number, each in enumerate(found)]
 
 
-def cost(lowering: Rewrite) -> float:
-    """About how many nanoseconds an output pixel takes on one core."""
-    return sum(count * each for count, each in zip(features(lowering), CONSTANTS, strict=True))
+def cost(rewrite: Rewrite) -> float:
+    """About how many nanoseconds each output pixel takes on one core."""
+    return sum(count * each for count, each in zip(features(rewrite), CONSTANTS, strict=True))
 
 
-def features(lowering: Rewrite) -> tuple[float, ...]:
-    """What the cost counts, for an output pixel: products of convolutions, taps of them, products down
-    columns, floats that a step reads or writes, results of a bank that stand block by block, and one. Of
-    channels whole vectors count."""
+def features(rewrite: Rewrite) -> tuple[float, ...]:
+    """What the cost model counts per output pixel: products of convolutions, their taps, products down
+    columns, floats that a step reads or writes, results of a bank that stand block by block, and 1. Channels
+    count in whole vectors."""
     products = taps = down = moved = 0.0
-    for step in lowering.steps:
+    for step in rewrite.steps:
         if isinstance(step, Convolve):
             vectors = _vectors(step.filters)
             taps += step.size[0] * step.size[1] * vectors
@@ -114,8 +117,8 @@ def features(lowering: Rewrite) -> tuple[float, ...]:
             made = step.channels * step.copies
             down += step.taps * -(-made // VECTOR) * VECTOR
             moved += step.channels + (3 if step.copies > 1 else 1) * made
-    each = lowering.phases
-    last = lowering.steps[-1]
+    each = rewrite.phases
+    last = rewrite.steps[-1]
     made = last.filters // each if isinstance(last, Convolve) else 1
     apart = made if made > 1 and each >= WIDE else 0
     return products / each, taps / each, down / each, moved / each, apart, 1.0
@@ -183,9 +186,9 @@ def _columns_then_rows(
     along = Convolve((1, blocks), channels, filters, activation=conv.activation)
     first, down = _down(factors, conv.dilation[0], phases)
     bias = np.repeat(conv.bias, phases)
-    numbers = (*down, Weights(band.astype(np.float32)), Weights(bias.astype(np.float32)))
+    weights = (*down, Weights(band.astype(np.float32)), Weights(bias.astype(np.float32)))
     over = f" over {phases} columns" if phases > 1 else ""
-    return Rewrite(f"rank {factors.shape[1]}{over}", (first, along), numbers, phases, blocks, error)
+    return Rewrite(f"rank {factors.shape[1]}{over}", (first, along), weights, phases, blocks, error)
 
 
 def _down(factors: np.ndarray, dilation: int, phases: int) -> tuple[Convolve | Columns, list[Weights]]:
@@ -195,11 +198,11 @@ def _down(factors: np.ndarray, dilation: int, phases: int) -> tuple[Convolve | C
         kernel = np.repeat(factors, phases, axis=1)[:, None, :, None]  # (taps, 1, copies·phases, 1)
         return Columns(taps, phases, copies, dilation), [Weights(kernel.astype(np.float32))]
     kernel = np.einsum("tc,pq->tpcq", factors, np.eye(phases)).reshape(taps, 1, phases, copies * phases)
-    numbers = [
+    weights = [
         Weights(kernel.astype(np.float32)),
         Weights(np.zeros(copies * phases, np.float32)),
     ]
-    return Convolve((taps, 1), phases, copies * phases, dilation=(dilation, 1)), numbers
+    return Convolve((taps, 1), phases, copies * phases, dilation=(dilation, 1)), weights
 
 
 def _shared(conv: Conv, allowed: float) -> Iterator[Rewrite]:
@@ -218,5 +221,5 @@ def _shared(conv: Conv, allowed: float) -> Iterator[Rewrite]:
     else:
         return
     for phases in (1, 2):
-        lowering = _columns_then_rows(conv, u[:, :rank], along, error, phases)
-        yield replace(lowering, name=f"shared, {lowering.name}")
+        rewrite = _columns_then_rows(conv, u[:, :rank], along, error, phases)
+        yield replace(rewrite, name=f"shared, {rewrite.name}")

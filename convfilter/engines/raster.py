@@ -1,56 +1,36 @@
-"""Rows on demand: a picture, a stage's result or a whole pipeline's, computed strip by strip.
+"""Stages computed strip by strip: the rows that are asked for, from the input rows that they need.
 
-Whoever wants rows of a result asks for them; each stage works out which rows of its input it needs, asks
-for those, pads them at the picture's borders, and runs. So a picture of any height takes the memory of a
-few strips, and every pixel goes through the same arithmetic, whatever strip it lies in.
+Asked for rows of its result, a stage works out which rows of its input it needs, asks for those, pads them at
+the picture's borders, and runs its model. So a picture of any height takes the memory of a few strips, and
+every pixel goes through the same arithmetic, whatever strip it lies in.
 """
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
+from convfilter.engines.base import LazyPlanes
 from convfilter.engines.stages import Stage
 from convfilter.filters.layer import Pair
 
-LARGE = 2**25  # pixels; a larger picture is worked on by strips
 Run = Callable[[np.ndarray], np.ndarray]  # float32 (1, rows, columns, channels) → the result, or its planes
 
 
-@dataclass(frozen=True)
-class LazyPlanes:
-    """`rows(top, bottom)` gives (channels, bottom − top, width), of any dtype; the caller must not write
-    to it. largest: what no pixel exceeds, of either sign; infinite where pixels may be anything, NaN too."""
-
-    size: Pair
-    channels: int
-    rows: Callable[[int, int], np.ndarray]
-    largest: float = np.inf
-
-
-def of_array(planes: np.ndarray) -> LazyPlanes:
-    """A Raster of an array (channels, height, width)."""
-    channels, height, width = planes.shape
-    largest = float(np.iinfo(planes.dtype).max) if planes.dtype.kind == "u" else np.inf
-    return LazyPlanes((height, width), channels, lambda top, bottom: planes[:, top:bottom], largest)
-
-
-def to_array(raster: LazyPlanes) -> np.ndarray:
-    """(channels, height, width)."""
-    return raster.rows(0, raster.size[0])
-
-
 def through(source: LazyPlanes, stages: Sequence[Stage], runs: Sequence[Run | None]) -> LazyPlanes:
-    """The result of the stages; `runs` are their models, None where a stage only pads. Threads may ask for
-    rows at once."""
+    """What the stages make of `source`.
+
+    runs: the function of each stage's model, None where a stage only pads. Several threads may ask for rows
+    at once.
+    """
     for stage, run in zip(stages, runs, strict=True):
         source = _after(source, stage, run)
     return source
 
 
 def _after(source: LazyPlanes, stage: Stage, run: Run | None) -> LazyPlanes:
+    """What one stage makes of `source`."""
     size = stage.size(source.size)
     buffers, most = threading.local(), max(stage.rows_at_once(size[1]), 1)
 
@@ -69,7 +49,7 @@ def _after(source: LazyPlanes, stage: Stage, run: Run | None) -> LazyPlanes:
         return _planes(run(buffer.reshape(shape))[0], stage, size[1])
 
     def rows(top: int, bottom: int) -> np.ndarray:
-        # It must not call itself: a function that holds itself keeps the picture until a garbage collection.
+        # Not recursive: a function that refers to itself is a reference cycle, which would keep the picture.
         if bottom - top <= most:
             return strip(top, bottom)
         parts = range(top, bottom, most)
@@ -79,7 +59,7 @@ def _after(source: LazyPlanes, stage: Stage, run: Run | None) -> LazyPlanes:
 
 
 def _buffer(kept: threading.local, shape: tuple[int, int, int]) -> np.ndarray:
-    """This thread's buffer, kept from strip to strip: fresh memory costs more than the arithmetic."""
+    """This thread's buffer, reused from strip to strip: fresh memory costs more time than the arithmetic."""
     if getattr(kept, "shape", None) != shape:
         kept.shape, kept.buffer = shape, np.zeros(shape, np.float32)
     buffer: np.ndarray = kept.buffer
@@ -103,8 +83,10 @@ def _planes(result: np.ndarray, stage: Stage, width: int) -> np.ndarray:
 
 
 def _fill(buffer: np.ndarray, source: LazyPlanes, stage: Stage, first: int, last: int) -> None:
-    """Rows first … last − 1 of the padded input; what lies right of the padding is left as it is: its
-    results are cut off."""
+    """Fill the buffer (rows, columns, channels) with rows first … last − 1 of the padded input.
+
+    Columns to the right of the padding keep their old values: what is computed from them is cut off.
+    """
     (height, width), pad = source.size, stage.pad
     low, high = max(first, 0), min(last, height)
     inner = slice(pad.left, pad.left + width)
@@ -127,7 +109,8 @@ def _fill(buffer: np.ndarray, source: LazyPlanes, stage: Stage, first: int, last
 def _fill_rows(
     inner: np.ndarray, source: LazyPlanes, outside: list[int], border: str, first: int, have: Pair
 ) -> None:
-    """Rows outside the picture, from those of it that are in the buffer, else from the source."""
+    """Fill the rows outside the picture: from rows first:last of the picture, `have`, which are in the buffer
+    already, else from the source."""
     mirrored = border_index(np.array(outside, int), source.size[0], border).tolist()
     pairs = zip(outside, mirrored, strict=True)
     missing = []
@@ -144,7 +127,7 @@ def _fill_rows(
 
 
 def border_index(index: np.ndarray, length: int, border: str) -> np.ndarray:
-    """The row or column of the picture that stands at `index` outside it, as in numpy.pad."""
+    """Which rows (or columns) of the picture numpy.pad would repeat at `index`, outside 0 … length − 1."""
     if border == "edge":
         found = np.clip(index, 0, length - 1)
     elif border == "wrap":

@@ -34,9 +34,9 @@ def export_litert(model: keras.Sequential) -> bytes:
         return path.read_bytes()
 
 
-def set_weights(model: keras.Sequential, numbers: Sequence[Weights]) -> None:
-    """Put a stage's numbers, which stand in the order of the layers' weights, into its model."""
-    model.set_weights([np.asarray(number.values) for number in numbers])
+def set_weights(model: keras.Sequential, weights: Sequence[Weights]) -> None:
+    """Put a stage's weights, which stand in the order of its layers, into its model."""
+    model.set_weights([np.asarray(each.values) for each in weights])
 
 
 def _layers(step: Step) -> list[layers.Layer]:

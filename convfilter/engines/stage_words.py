@@ -1,4 +1,4 @@
-"""A stage in a line of plain words, for the list of what is kept compiled."""
+"""A stage in one line of plain words, for the list of what is kept compiled."""
 
 from collections.abc import Iterator
 

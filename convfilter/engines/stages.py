@@ -1,11 +1,11 @@
-"""A pipeline cut into stages: what runs on a strip of a picture without looking beyond it.
+"""A pipeline cut into stages, each of which can be computed strip by strip.
 
-A stage is the padding of its input, then at most one convolution or pool, then what works pixel by pixel.
-Its steps are structure (sizes, channels, activations: what is compiled) apart from its numbers (weights).
+A stage is the padding of its input, then at most one convolution or pool, then what works pixel by pixel. Its
+steps (sizes, channels, activations) are its structure, which is what is compiled; its weights are kept apart.
 
-Phases: B neighbouring columns of a one-channel picture are seen as B channels, (H, W, 1) as (H, W/B, B),
-which costs nothing and gives a convolution enough channels to be fast. Its kernel becomes banded; output
-channels stand filter by filter, B columns each.
+Phases are those of a polyphase decomposition: B neighbouring columns of a one-channel picture are seen as B
+channels, (H, W, 1) as (H, W/B, B). That costs nothing, and gives a convolution enough channels to be fast.
+Its kernel becomes banded; the output has B channels per filter, one for each column of a block.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ class Convolve:
 @dataclass(frozen=True)
 class Columns:
     """Each channel, `copies` times one after the other, filtered down its columns: a DepthwiseConv2D of
-    (taps × 1) kernels without padding."""
+    (taps, 1) kernels without padding."""
 
     taps: int
     channels: int  # of the input
@@ -90,15 +90,15 @@ class Weights:
 
 @dataclass(frozen=True)
 class Rewrite:
-    """Steps and numbers that do the work of one convolution, and how far from it they may be.
+    """One way to compute a convolution: steps, weights, largest error as a fraction of full scale.
 
-    error: the largest difference, as a share of full scale. blocks: blocks of `phases` columns that an
-    output block looks at.
+    phases: columns per block that are seen as channels, 1 for none. blocks: how many blocks of `phases`
+    columns an output block depends on.
     """
 
     name: str
     steps: tuple[Step, ...]
-    numbers: tuple[Weights, ...]
+    weights: tuple[Weights, ...]
     phases: int = 1
     blocks: int = 1
     error: float = 0.0
@@ -106,12 +106,15 @@ class Rewrite:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """extent, strides: rows and columns of the window of one output pixel, and of its steps. channels: of
-    the picture, before and after."""
+    """A padding, and steps that need no other rows than those of the window of an output pixel.
+
+    extent: rows and columns of that window. strides: rows and columns from one window to the next. channels:
+    of the picture, before and after. phases, blocks: as in Rewrite.
+    """
 
     pad: Pad
     steps: tuple[Step, ...]
-    numbers: tuple[Weights, ...]
+    weights: tuple[Weights, ...]
     channels: tuple[int, int]
     extent: Pair = (1, 1)
     strides: Pair = (1, 1)
@@ -121,7 +124,7 @@ class Stage:
 
     @property
     def planar(self) -> bool:
-        """Whether its result is planes."""
+        """Whether its result has the channels first."""
         return Planes() in self.steps
 
     def rows_at_once(self, columns: int) -> int:
@@ -144,7 +147,7 @@ Chooser = Callable[[Conv, bool], Rewrite]  # a convolution, and whether its colu
 
 
 def cut(pipeline: Pipeline, full_scale: float, choose: Chooser) -> tuple[Stage, ...]:
-    """The stages of a settled pipeline; `choose` lowers each convolution."""
+    """The stages of a pipeline whose padding is resolved; `choose` picks each convolution's rewriting."""
     stages, channels = [], pipeline.in_channels
     for pad, core, following in _segments(pipeline.layers):
         stage = _stage(pad, core, following, channels, full_scale, choose)
@@ -158,7 +161,7 @@ def _segments(layers: Sequence[Layer]) -> list[tuple[Pad, Conv | Pool | None, li
     found: list[tuple[Pad, Conv | Pool | None, list[Activation | Combine]]] = []
     pad: Pad | None = None
     for layer in layers:
-        assert not isinstance(layer, CoverPad)  # settled
+        assert not isinstance(layer, CoverPad)  # resolve_padding replaced them
         if isinstance(layer, Pad):
             if pad is not None:
                 found.append((pad, None, []))
@@ -188,7 +191,7 @@ def _stage(
         chosen = choose(replace(core, bias=core.bias * full_scale), phases_fit(core, following))
         filters = core.weights.shape[3]
         stage = Stage(
-            pad, chosen.steps, chosen.numbers, (channels, filters), core.extent, core.strides,
+            pad, chosen.steps, chosen.weights, (channels, filters), core.extent, core.strides,
             chosen.phases, chosen.blocks, chosen.name,
         )  # fmt: skip
     elif isinstance(core, Pool):
@@ -207,7 +210,8 @@ def _stage(
 
 
 def phases_fit(conv: Conv, following: Sequence[Activation | Combine] = ()) -> bool:
-    """Whether columns may be seen as channels: one channel, no strides, nothing that mixes the channels."""
+    """Whether columns may be seen as channels: of one channel, without strides or activations across
+    channels."""
     functions = functions_of(conv, following)
     return conv.weights.shape[2] == 1 and conv.strides == (1, 1) and functions.isdisjoint(ACROSS_CHANNELS)
 
@@ -219,23 +223,21 @@ def functions_of(core: Conv | Pool | None, following: Sequence[Activation | Comb
 
 
 def direct(conv: Conv, phases: int = 1) -> Rewrite:
-    """The convolution as it is; with phases as a banded kernel over blocks of columns.
-
-    The bias is already in the units of the pixels.
-    """
+    """The convolution as it is; with phases, as a banded kernel over blocks of columns. Its bias must be in
+    the units of the pixels."""
     if phases == 1:
         conv = conv.for_keras()
         kh, kw, channels, filters = conv.weights.shape
         step = Convolve((kh, kw), channels, filters, conv.strides, conv.dilation, conv.activation)
-        return Rewrite("direct", (step,), _numbers(conv.weights, conv.bias))
+        return Rewrite("direct", (step,), _as_weights(conv.weights, conv.bias))
     band = banded(spread(conv.weights, (1, conv.dilation[1])), phases)
     kh, blocks, channels, filters = band.shape
     step = Convolve((kh, blocks), channels, filters, (1, 1), (conv.dilation[0], 1), conv.activation)
-    numbers = _numbers(band, np.repeat(conv.bias, phases))
-    return Rewrite(f"direct over {phases} columns", (step,), numbers, phases, blocks)
+    as_weights = _as_weights(band, np.repeat(conv.bias, phases))
+    return Rewrite(f"direct over {phases} columns", (step,), as_weights, phases, blocks)
 
 
-def _numbers(weights: np.ndarray, bias: np.ndarray) -> tuple[Weights, Weights]:
+def _as_weights(weights: np.ndarray, bias: np.ndarray) -> tuple[Weights, Weights]:
     return Weights(weights.astype(np.float32)), Weights(bias.astype(np.float32))
 
 

@@ -1,6 +1,6 @@
-"""Arrays as pictures: which axes are pictures, rows, columns and channels, and which numbers are pixels.
+"""Arrays as pictures: which axes are pictures, rows, columns and channels, and which dtypes are pixels.
 
-Shapes that may mean two things are refused, with the word that tells them apart.
+Shapes that may mean two things are refused, with the argument that says which is meant.
 """
 
 from numbers import Integral

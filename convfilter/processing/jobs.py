@@ -1,4 +1,4 @@
-"""Which picture goes where: settled and checked before any work."""
+"""Jobs: which picture is read from where and written to where, checked before any work."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,8 @@ def check_colour(jobs: Sequence["Job"], colour: bool) -> None:
 
 @dataclass(frozen=True)
 class Job:
-    """One picture: where it comes from and where its result goes; "-" is stdin or stdout."""
+    """One picture: where it is read from, and where and in which format its result is written; "-" is stdin
+    or stdout."""
 
     source: str
     target: str
@@ -127,7 +128,7 @@ def _sources(inputs: Sequence[str], output: Path, recursive: bool) -> Iterator[t
 
 def _walk(folder: Path, output: Path) -> Iterator[Path]:
     def fail(error: OSError) -> None:
-        raise PictureError(f"{error.filename}: {error.strerror}; mend the folder's permissions") from error
+        raise PictureError(f"{error.filename}: {error.strerror}; change the folder's permissions") from error
 
     inside = output.resolve() if output.resolve() != folder.resolve() else None
     for root, folders, names in os.walk(folder, onerror=fail):
@@ -158,7 +159,7 @@ def _check_content(source: str) -> None:
 
 
 def _place(path: str) -> str:
-    """One spelling for each file; names that differ in case only are one where disks say so."""
+    """One spelling for each file, links resolved; on Windows names that differ only in case are one."""
     return os.path.normcase(os.path.realpath(path))
 
 

@@ -1,8 +1,8 @@
-"""What a batch has finished, so that an interrupted one goes on where it stopped.
+"""The manifest: which pictures of a batch are finished, so that an interrupted batch can be resumed.
 
-A line of JSON a picture, in a hidden file of the output folder, written once the picture is safe on the
-disk: what was read and what was done to it, as hashes. A line cut short by a crash counts as none.
-Whatever else lies under such a name, a link or a pipe, is neither read nor written.
+A hidden file in the output folder, with one line of JSON per picture, added once the picture is safe on the
+disk: hashes of what was read and of what was done to it. A line cut short by a crash is ignored. A link, a
+pipe or whatever else has the manifest's name is neither read nor written.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ class Manifest:
         self._lock = threading.Lock()
 
     def key(self, source: str, targets: Sequence[str]) -> str:
-        """What a finished picture is known by. Raises PictureError where the source can't be read."""
+        """The line for a finished picture. Raises PictureError where the source can't be read."""
         try:
             with open(source, "rb") as file:
                 content = hashlib.file_digest(file, "sha256").hexdigest()
@@ -46,7 +46,7 @@ class Manifest:
         return json.dumps({"input": content, "filter": self._filter, "output": names})
 
     def has(self, key: str, targets: Sequence[str]) -> bool:
-        """Whether that picture was finished, and is still there."""
+        """Whether that picture is noted as finished and its files still exist."""
         return key in self._known and all(os.path.exists(target) for target in targets)
 
     def add(self, key: str) -> None:
@@ -60,7 +60,7 @@ class Manifest:
             ) from error
 
     def remove(self) -> None:
-        """Forget this part, its pictures being all finished."""
+        """Delete this part's file, once all its pictures are finished."""
         self.path.unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""Results to pixels: the range map and the one rounding at the end; sRGB to linear light and back."""
+"""Results to pixels: range maps, the only rounding, and sRGB to linear light and back."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ class RangeMap:
 def range_map(
     how: str, pipeline: Pipeline, full: float, white: float, extremes: tuple[float, float] = (0.0, 0.0)
 ) -> RangeMap:
-    """How results for pixels in [0, full] become values of which `white` is the largest shown.
+    """How results for pixels in [0, full] become values from 0 to `white`.
 
     clip: results as they are. abs: absolute values. rescale: the smallest of the `extremes` to 0, the
     largest to white. signed: 0 to mid-grey, the largest possible |result| to black or white. gain: the
@@ -66,8 +66,8 @@ def extremes(values: np.ndarray) -> tuple[float, float]:
 
 
 def to_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Values of 0 to full scale as pixels of `dtype`, clipped; integers are rounded, halves to even, and
-    what is no number is black."""
+    """Values of 0 to full scale as pixels of `dtype`, clipped; for integers rounded, halves to even, with NaN
+    as black."""
     values = np.clip(values, 0, full_scale(dtype))
     if dtype.kind != "f":
         if np.isnan(values.max(initial=0)):

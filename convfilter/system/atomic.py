@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 from convfilter.errors import PictureError, printable
 from convfilter.system import temporary
 
-_MENDS = {
+_FIXES = {
     errno.ENOENT: "its folder does not exist; create it first",
     errno.ENOTDIR: "part of its path is a file; name another folder",
     errno.EISDIR: "it is a folder; name a file in it",
@@ -23,7 +23,7 @@ _MENDS = {
     errno.EFBIG: "it is larger than a file may be here (see ulimit -f); raise the limit or write elsewhere",
     errno.EDQUOT: "the disk quota is used up; free some space or write elsewhere",
     errno.ENAMETOOLONG: "its name is too long; choose a shorter one",
-    errno.ELOOP: "its symbolic links run in a circle; mend the link",
+    errno.ELOOP: "its symbolic links run in a circle; fix the link",
 }
 _STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")  # even where they lead to a regular file
 
@@ -32,9 +32,9 @@ _STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")  # even where th
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Yield a binary file that becomes `path` when the block ends well; else the old file stays as it was.
 
-    The file shows no descriptor, so that every byte goes through Python, which sees to it that it is written.
+    The file has no fileno(), so that every byte goes through Python, which writes all of it or raises.
     A symbolic link is written through; a device, a pipe or a stream is written directly.
-    Raises PictureError, naming the file and the mend, for every OSError of the way, the block's too.
+    Raises PictureError, naming the file and the fix, for every OSError on the way, the block's too.
     """
     try:
         old = _stat(path)
@@ -46,22 +46,22 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         if isinstance(error, ValueError) and "\0" not in os.fspath(path):
             raise
-        mend = _MENDS.get(getattr(error, "errno", 0), f"{error}; check the name and the disk")
-        raise PictureError(f"{printable(path)}: can't be written: {mend}") from error
+        fix = _FIXES.get(getattr(error, "errno", 0), f"{error}; check the name and the disk")
+        raise PictureError(f"{printable(path)}: can't be written: {fix}") from error
 
 
 def make_folder(folder: Path) -> None:
-    """The folder and its parents. Raises PictureError, naming the folder and the mend."""
+    """Make the folder and its parents. Raises PictureError, naming the folder and the fix."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        mends = {
-            **_MENDS,
-            errno.EEXIST: _MENDS[errno.ENOTDIR],
+        fixes = {
+            **_FIXES,
+            errno.EEXIST: _FIXES[errno.ENOTDIR],
             errno.ENOENT: "no folder can be there; name another",
         }
-        mend = mends.get(getattr(error, "errno", 0), f"{error}; name another folder")
-        raise PictureError(f"{printable(folder)}: can't be made a folder: {mend}") from error
+        fix = fixes.get(getattr(error, "errno", 0), f"{error}; name another folder")
+        raise PictureError(f"{printable(folder)}: can't be made a folder: {fix}") from error
 
 
 def _stat(path: Path) -> os.stat_result | None:
@@ -73,9 +73,11 @@ def _stat(path: Path) -> os.stat_result | None:
 
 
 class _Checked(io.BufferedIOBase):
-    """A file open for writing whose descriptor stays hidden. Pillow and NumPy write to a descriptor
-    themselves and don't notice when the system takes only a part, as it does before a full disk or a limit;
-    Python writes the rest, or raises what prevents it."""
+    """A file open for writing, without fileno().
+
+    Pillow and NumPy write to a descriptor themselves, and don't notice when the system takes only a part, as
+    it does shortly before a full disk or a size limit. Python writes the rest, or raises what prevents it.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -96,7 +98,7 @@ class _Checked(io.BufferedIOBase):
         return self._file.tell()
 
     def flush(self) -> None:
-        if not self._file.closed:  # Python flushes what is no longer used
+        if not self._file.closed:  # Python flushes when it frees this object
             self._file.flush()
 
 

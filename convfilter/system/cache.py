@@ -1,10 +1,10 @@
-"""What is worth keeping in the user's cache folder, each thing a file that is checked when it is read.
+"""The user's cache folder: what is kept for a faster next run, in files that are checked when they are read.
 
     compiled/   stages that Keras exported, by their structure
 
-A file is a line that names the format, a checksum, the text it belongs to, and the content. What is
-damaged, foreign or of another version is as good as absent; a folder that can't be written costs speed, no
-result. The checksum is against accidents: who may write in the folder is trusted as the program itself is.
+A file holds a line that names the format, a checksum, the text it belongs to, and the content. What is
+damaged, foreign or of another version counts as absent; a folder that can't be written costs speed, no
+result. The checksum is against accidents: whoever may write to the folder is trusted as much as the program.
 The cache folder itself may be a link, as to a larger disk; a link in it is neither followed nor replaced.
 """
 
@@ -28,14 +28,18 @@ FORMAT = b"convfilter cache 1\n"
 MAX_BYTES = 64 * 2**20
 COMPILED = "compiled"
 OLD = "kernels"  # version 0.1.0 kept what it knew of kernel files there
-_MEND = "set XDG_CACHE_HOME to a folder that can be written"
+_FIX = "set XDG_CACHE_HOME to a folder that can be written"
 
-_trouble = ""  # why the last thing that should have been kept was not
+_trouble = ""  # why the last thing could not be kept
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A compiled model, for each of a stage's numbers where its bytes begin in it, and what it is."""
+    """A compiled model.
+
+    places: for each array of a stage's weights, where its bytes begin in the model. words: what the model
+    computes, for the list of what is kept.
+    """
 
     places: tuple[int, ...]
     model: bytes
@@ -46,7 +50,7 @@ def folder() -> Path:
     """The platform's cache folder for convfilter. Raises PictureError where the user has none."""
     found = user_folder("cache")
     if found is None:
-        raise PictureError(f"there is no cache folder, as the user has no home folder; {_MEND}")
+        raise PictureError(f"there is no cache folder, as the user has no home folder; {_FIX}")
     return found
 
 
@@ -115,7 +119,7 @@ def clear() -> int:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise PictureError(f"{path}: {error.strerror}; mend the folder's permissions") from error
+            raise PictureError(f"{path}: {error.strerror}; change the folder's permissions") from error
     return len(found)
 
 
@@ -168,10 +172,10 @@ def _write(kind: str, about: bytes, content: bytes) -> bool:
         with atomic_write(path) as file:
             file.write(FORMAT + _checksum(rest) + b"\n" + rest)
     except OSError as error:
-        _trouble = f"{error.filename}: {error.strerror}; change that, or {_MEND}"
+        _trouble = f"{error.filename}: {error.strerror}; change that, or {_FIX}"
     except PictureError as error:
         reason = getattr(error.__cause__, "strerror", None) or error.__cause__
-        _trouble = f"{path.parent}: {reason}; change that, or {_MEND}"
+        _trouble = f"{path.parent}: {reason}; change that, or {_FIX}"
     else:
         return True
     return False

@@ -1,9 +1,10 @@
-"""Garbage collections, put off while modules are imported: they make many objects and no garbage (7 ms)."""
+"""Garbage collection put off while modules are imported, which make many objects and no garbage (saves 7
+ms)."""
 
 import gc
 
 _MANY = 50_000  # new objects between two collections
-_before: tuple[int, int, int] | None = None  # the thresholds that imports put aside
+_before: tuple[int, int, int] | None = None  # the thresholds before put_off
 
 
 def put_off() -> None:
@@ -14,8 +15,8 @@ def put_off() -> None:
 
 
 def as_usual() -> None:
-    """The imports are over: collect as Python does, but without looking through what they made. Does nothing
-    where collections were not put off."""
+    """Put the thresholds back after the imports, and exempt what they made from collection. Does nothing
+    where collection was not put off."""
     global _before
     if _before is not None:
         gc.freeze()

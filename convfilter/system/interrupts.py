@@ -1,7 +1,7 @@
-"""Interrupts that no library can swallow, and that leave no half-made file.
+"""Interrupts that no library can swallow, and that leave no half-written file.
 
-Keras and TensorFlow catch whatever is raised inside them, interrupts too. So while they run a signal is
-only noted, and acts when they are done; a second one ends the process at once.
+Keras and TensorFlow catch whatever is raised inside them, KeyboardInterrupt too. So while they run a signal
+is only recorded, and raised when they are done; a second one ends the process at once.
 """
 
 import os
@@ -13,15 +13,15 @@ from typing import Any
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGXCPU")  # those that this system has
 _counting = threading.Lock()
-_holding = 0  # bodies, in whatever threads
-_noted: int | None = None
+_holding = 0  # bodies of interrupts_held that are running, in all threads
+_noted: int | None = None  # the signal that came meanwhile
 
 
 def install() -> None:
-    """Let the signals that end a process act through this module. For the command, not the library.
+    """Handle the signals that end a process in this module. For the command, not the library.
 
-    Those that whoever started it made it ignore stay ignored: nohup does so for SIGHUP, and a shell script
-    for SIGINT of what it runs in the background.
+    Signals that are ignored stay ignored: nohup ignores SIGHUP, and a shell script SIGINT for what it runs in
+    the background.
     """
     for number in (getattr(signal, name) for name in _NAMES if hasattr(signal, name)):
         if signal.getsignal(number) != signal.SIG_IGN:
@@ -30,7 +30,8 @@ def install() -> None:
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """The body is not broken off: a signal during it acts at its end, a second one at once."""
+    """Hold signals back during the body: the first one is raised at its end, a second one ends the
+    process."""
     global _holding
     with _counting:
         _holding += 1
@@ -48,7 +49,7 @@ def _handle(number: int, frame: Any) -> None:
     global _noted
     if not _holding:
         _act(number)
-    if _noted is not None:  # no file is being written while signals are held
+    if _noted is not None:  # safe: no file is written while signals are held back
         os._exit(128 + number)
     _noted = number
 

@@ -46,9 +46,12 @@ def address_space(root: Path = ROOT) -> int | None:
 
 
 def spare_address_space() -> None:
-    """Where the address space is limited, let threads take less of it. For the command, not the library, and
-    before NumPy is imported. Each thread would reserve 64 MB to allocate from; where even its own variables
-    find no place, glibc ends the process, and its reason is lost with what is held back of stderr."""
+    """Where the address space is limited, let threads reserve less of it. For the command, not the library,
+    and before NumPy is imported.
+
+    Each thread would reserve 64 MB to allocate from; where not even its thread-local variables fit, glibc
+    ends the process, and its message is lost with the captured stderr.
+    """
     if address_space() is None:
         return
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else it has as many threads as there are cores
@@ -59,8 +62,8 @@ def spare_address_space() -> None:
 
 
 def cores(root: Path = ROOT) -> int:
-    """Cores worth a thread each: those this process may run on, but no more than the share of time, rounded
-    up, that its control groups give it."""
+    """How many threads are worthwhile: the cores that this process may run on, but no more than the share of
+    time, rounded up, that its control groups give it."""
     quotas = [_quota(folder, version) for folder, version in _groups("cpu", root)]
     return max(1, min([schedulable_cores(), *(math.ceil(quota) for quota in quotas if quota is not None)]))
 

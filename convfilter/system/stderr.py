@@ -10,20 +10,21 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 _lock = threading.Lock()
-_inside = 0  # threads that want quiet now
-_saved = -1  # what stderr was before, as a file descriptor
-_held: BinaryIO  # the file that holds what was written meanwhile
-_show = False  # whether it is shown in the end
+_inside = 0  # threads that are inside quiet()
+_saved = -1  # a duplicate of stderr's descriptor from before; -1 while nothing is captured
+_captured: BinaryIO  # the file that descriptor 2 leads to
+_show = False  # whether what was captured is shown when the last thread leaves
 
 
 @contextlib.contextmanager
 def quiet(replay: bool = True) -> Iterator[None]:
-    """Hold back what native libraries write to stderr; with `replay` it is shown if the body raises.
+    """Capture what native libraries write to stderr during the body; with `replay` it is shown if the body
+    raises.
 
-    stderr belongs to the whole process: from the first thread that comes in to the last that goes out
-    nothing is written there but by who has a copy of it, as the command has. Where stderr is closed, the
-    descriptor 2 may be somebody's file by now, and is left alone. Under --debug nothing is held back: native
-    code that aborts says why.
+    stderr is process-wide: while a thread is inside, writes to descriptor 2 are captured; only earlier
+    duplicates of it, such as the command's own, reach the terminal. If stderr is closed, descriptor 2 may be
+    any file, and is left alone. With CONVFILTER_DEBUG set nothing is captured, since native code that aborts
+    says why there.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if os.environ.get("CONVFILTER_DEBUG"):
@@ -43,35 +44,35 @@ def quiet(replay: bool = True) -> Iterator[None]:
 
 
 def hush_matplotlib() -> None:
-    """Before it is imported, which Keras does too: else it says on stderr that it can't write in its own
-    folder and uses a temporary one, which costs a second and no result."""
+    """Silence Matplotlib's warning that it can't write its own folder and uses a temporary one, which changes
+    no result. Must be called before Matplotlib is imported, which Keras does too."""
     logging.getLogger("matplotlib").addHandler(logging.NullHandler())
 
 
 def _enter() -> None:
-    global _inside, _saved, _held, _show
+    global _inside, _saved, _captured, _show
     _inside += 1
     if _inside > 1 or not _has_stderr():
         return
     try:
-        _held = _scratch()
-    except OSError:  # no descriptor or no folder is left for it: what is written is seen
+        _captured = _scratch()
+    except OSError:  # no descriptor or no folder for it: nothing is captured
         return
     try:
         _saved = os.dup(2)
     except OSError:
-        _held.close()
+        _captured.close()
         return
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.flush()
     _show = False
-    os.dup2(_held.fileno(), 2)
+    os.dup2(_captured.fileno(), 2)
 
 
 def _has_stderr() -> bool:
-    """Whether the descriptor 2 is stderr. A file that was opened while stderr was closed can get this number,
-    but unlike stderr it is not handed on to child processes: Python opens no file that is."""
+    """Whether descriptor 2 is stderr. A file that was opened while stderr was closed can get this number;
+    unlike stderr it is not inheritable, as no file is that Python opens."""
     try:
         return sys.__stderr__ is not None and os.get_inheritable(2)
     except OSError:  # closed
@@ -79,7 +80,7 @@ def _has_stderr() -> bool:
 
 
 def _scratch() -> BinaryIO:
-    """A file without a name; in memory where the system can, as there may be no folder to write in."""
+    """A file without a name, in memory if possible, as there may be no folder to write to."""
     if hasattr(os, "memfd_create"):
         return open(os.memfd_create("convfilter"), "w+b")
     return tempfile.TemporaryFile()
@@ -94,7 +95,7 @@ def _leave(failed: bool) -> None:
     os.dup2(_saved, 2)
     os.close(_saved)
     _saved = -1
-    with _held, contextlib.suppress(OSError):  # nobody may read it
+    with _captured, contextlib.suppress(OSError):  # stderr may be a pipe that nobody reads
         if _show:
-            _held.seek(0)
-            os.write(2, _held.read())
+            _captured.seek(0)
+            os.write(2, _captured.read())

@@ -1,4 +1,4 @@
-"""What each lowering of a convolution costs, measured, beside what planner.cost says, and a fit of its constants.
+"""What each rewrite of a convolution costs, measured, beside what planner.cost says, and a fit of its constants.
 
     python tests/benchmarks/plans.py
 
@@ -12,10 +12,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from convfilter.engines.compiled import Structure, _export, _with_numbers
+from convfilter.engines.base import of_array
+from convfilter.engines.compiling import Structure, export, with_weights
 from convfilter.engines.litert import function
 from convfilter.engines.planner import CONSTANTS, candidates, cost, features
-from convfilter.engines.raster import of_array, through
+from convfilter.engines.raster import through
 from convfilter.engines.stages import Rewrite, cut
 from convfilter.filters.conv import Conv
 from convfilter.filters.pipeline import Pipeline
@@ -48,12 +49,12 @@ def conv(bank: np.ndarray) -> Conv:
     return Conv("case", weights, np.zeros(len(bank)), (0, 0))
 
 
-def measured(what: Conv, lowering: Rewrite) -> float:
+def measured(what: Conv, rewrite: Rewrite) -> float:
     """Nanoseconds an output pixel."""
-    (stage,) = cut(Pipeline((what,)), 1.0, lambda conv, phases: lowering)
-    entry = _export(Structure.of(stage))
+    (stage,) = cut(Pipeline((what,)), 1.0, lambda conv, phases: rewrite)
+    entry = export(Structure.of(stage))
     picture = np.random.default_rng(1).integers(0, 256, (1, ROWS + what.extent[0] - 1, WIDTH), np.uint8)
-    raster = through(of_array(picture), [stage], [function(_with_numbers(entry, stage.numbers))])
+    raster = through(of_array(picture), [stage], [function(with_weights(entry, stage.weights))])
     best = float("inf")
     for _ in range(6):
         start = time.thread_time()
@@ -65,17 +66,17 @@ def measured(what: Conv, lowering: Rewrite) -> float:
 def main() -> None:
     rows: list[tuple[str, str, float, tuple[float, ...]]] = []
     for name, what in cases():
-        for lowering in candidates(what, True):
+        for rewrite in candidates(what, True):
             if (
                 what.extent[0] * what.extent[1] > 500
-                and lowering.name == "direct"
+                and rewrite.name == "direct"
                 and what.weights.shape[3] == 1
             ):
                 continue  # a pointer a tap and pixel
-            time_ = measured(what, lowering)
-            rows.append((name, lowering.name, time_, features(lowering)))
+            time_ = measured(what, rewrite)
+            rows.append((name, rewrite.name, time_, features(rewrite)))
             print(
-                f"{name:24} {lowering.name:26} {time_:9.2f} ns  {cost(lowering):9.2f} by the model",
+                f"{name:24} {rewrite.name:26} {time_:9.2f} ns  {cost(rewrite):9.2f} by the model",
                 flush=True,
             )
     times = np.array([row[2] for row in rows])

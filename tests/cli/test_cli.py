@@ -779,9 +779,9 @@ def test_a_pipe_among_the_kernels_does_not_hang(convfilter, monkeypatch):
 
 def test_more_memory_than_there_is_is_refused(convfilter, photo, monkeypatch):
     """Where the memory at hand would not do, one line says how much is needed and free; nothing is run."""
-    from convfilter.processing import apply as filtering
+    from convfilter.processing import strips
 
-    monkeypatch.setattr(filtering, "available_memory", lambda: 500_000)
+    monkeypatch.setattr(strips, "available_memory", lambda: 500_000)
     done = convfilter("apply", "srm-30", photo, "out.tif")
     assert done.code == 1
     assert re.search(r"need about 0\.0 GB, 0\.0 GB are free", done.err)

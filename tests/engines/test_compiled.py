@@ -14,8 +14,9 @@ import pytest
 from scipy import ndimage
 
 import convfilter as package
-from convfilter.engines import choose_engine, compiled, fingerprint
-from convfilter.engines.raster import of_array, to_array
+from convfilter.engines import choose, compiled, fingerprint
+from convfilter.engines.base import of_array, to_array
+from convfilter.engines.choose import choose_engine
 from convfilter.engines.stage_words import in_words
 from convfilter.errors import BackendError
 from convfilter.filters import catalogue
@@ -44,13 +45,13 @@ def forget():
 
 
 def filtered(filters, picture=PICTURE, **options):
-    return to_array(compiled.open_raster(make_pipeline(filters, **options), of_array(picture), 255.0))
+    return to_array(compiled.open_compiled(make_pipeline(filters, **options), of_array(picture), 255.0))
 
 
 def count_exports(monkeypatch):
     made = []
-    export = compiled._export
-    monkeypatch.setattr(compiled, "_export", lambda structure: made.append(structure) or export(structure))
+    export = compiled.export
+    monkeypatch.setattr(compiled, "export", lambda structure: made.append(structure) or export(structure))
     return made
 
 
@@ -296,8 +297,8 @@ def test_processes_at_once(own_cache, photo, tmp_path):
 def test_threads_at_once(own_cache, monkeypatch):
     """Pictures filtered side by side compile a structure once, and compare it with Keras once."""
     made, compared = count_exports(monkeypatch), []
-    compare = compiled._compare
-    monkeypatch.setattr(compiled, "_compare", lambda *given: compared.append(given) or compare(*given))
+    compare = compiled.compare
+    monkeypatch.setattr(compiled, "compare", lambda *given: compared.append(given) or compare(*given))
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda _: filtered("sobel"), range(4)))
     assert (len(made), len(compared)) == (1, 1)
@@ -309,11 +310,11 @@ def test_threads_at_once(own_cache, monkeypatch):
 
 def test_a_wrong_result_is_not_kept(own_cache, monkeypatch):
     """If what LiteRT computes were not what Keras computes, it is refused, and auto takes Keras."""
-    true = compiled._with_numbers
+    true = compiled.with_weights
     monkeypatch.setattr(
         compiled,
-        "_with_numbers",
-        lambda entry, numbers: true(entry, [type(n)(n.values * np.float32(1.01)) for n in numbers]),
+        "with_weights",
+        lambda entry, weights: true(entry, [type(w)(w.values * np.float32(1.01)) for w in weights]),
     )
     with pytest.raises(compiled.NotCompiled, match='gives other results than Keras; use engine="keras"'):
         filtered("sobel")
@@ -329,13 +330,13 @@ def test_a_wrong_result_is_not_kept(own_cache, monkeypatch):
 def test_nobody_sees_what_is_not_compared_yet(own_cache, monkeypatch):
     """While a structure is compared with Keras, other threads don't have it."""
     seen = []
-    compare = compiled._compare
+    compare = compiled.compare
 
     def look(*given):
         seen.append(dict(compiled._kept))
         compare(*given)
 
-    monkeypatch.setattr(compiled, "_compare", look)
+    monkeypatch.setattr(compiled, "compare", look)
     filtered("sobel")
     assert seen == [{}]
     assert len(compiled._kept) == 1
@@ -371,7 +372,7 @@ def test_infinity_on_the_way_stays_where_it_is():
     pipeline = Pipeline((Activation("exponential"), *blur.layers))
     picture = np.zeros((1, 40, 60), np.float32)
     picture[0, 20, 30] = 200  # e^200 is more than float32 holds
-    found = to_array(compiled.open_raster(pipeline, of_array(picture), 1.0))[0]
+    found = to_array(compiled.open_compiled(pipeline, of_array(picture), 1.0))[0]
     assert np.array_equal(np.isfinite(found), ~ndimage.maximum_filter(picture[0] > 0, 13))
 
 
@@ -474,14 +475,12 @@ def test_activations_are_kerass(activation):
 
 
 def test_auto_is_compiled_unless_something_else_is_asked_for(monkeypatch):
-    from convfilter import engines
-
-    monkeypatch.setattr(engines, "has_gpu", lambda: False)
+    monkeypatch.setattr(choose, "has_gpu", lambda: False)
     assert type(choose_engine()).__name__ == "CompiledEngine"
     assert type(choose_engine(device="cpu")).__name__ == "CompiledEngine"
     assert type(choose_engine("keras")).__name__ == "KerasEngine"
     assert type(choose_engine(device="gpu:1")).__name__ == "KerasEngine"
-    monkeypatch.setattr(engines, "has_gpu", lambda: True)
+    monkeypatch.setattr(choose, "has_gpu", lambda: True)
     assert type(choose_engine()).__name__ == "KerasEngine"
     assert type(choose_engine(device="cpu")).__name__ == "CompiledEngine"
     monkeypatch.setenv("KERAS_BACKEND", "jax")

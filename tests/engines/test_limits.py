@@ -1,6 +1,8 @@
 """NaN, infinity and overflow: the compiled engine gives what Keras gives, whatever it was compiled on."""
 
+import functools
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import convfilter as package
 from convfilter.choices import ACTIVATIONS, COMBINES
 from convfilter.engines import compiled, limits
 from convfilter.engines import keras_engine as keras
-from convfilter.engines.raster import LazyPlanes, of_array, to_array
+from convfilter.engines.base import LazyPlanes, of_array, to_array
 from convfilter.engines.stages import Activate
 from convfilter.filters.kernel_file import make_kernel
 from convfilter.filters.load import make_pipeline
@@ -103,14 +105,25 @@ def _table():
         yield filters, {"activation": activation, "combine": combine, "border": border, **pool, **shape}
 
 
+# Every 23rd row has each combination, pool, border, shape and filter; CONVFILTER_TABLE=whole: every row.
+TABLE = [*_table()][:: 1 if os.environ.get("CONVFILTER_TABLE") == "whole" else 23]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def exported_once():
+    """Keras' exports, which depend on no picture and no cache, are made once for this module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "export", functools.lru_cache(compiled.export))
+        yield
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("first", [CLEAN, damaged(-np.inf)], ids=["clean first", "damaged first"])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_every_activation_and_combination(own_cache, activation, first):
-    """The whole table of layers, with every value in the picture."""
-    rows = [row for row in _table() if row[1]["activation"] == activation]
-    assert len(rows) == len(COMBINES)
-    compiled_rows = sum(check(*row, first) for row in rows)
+@pytest.mark.parametrize("activation", dict.fromkeys(options["activation"] for _, options in TABLE))
+def test_activations_with_combinations(own_cache, activation):
+    """Rows of the table of layers, with every value in the picture, compiled on the clean picture and on a damaged
+    one. CONVFILTER_TABLE=whole checks each activation with each combination, which takes minutes."""
+    rows = [row for row in TABLE if row[1]["activation"] == activation]
+    compiled_rows = sum(check(*row, first) for row in rows for first in (CLEAN, damaged(-np.inf)))
     assert compiled_rows or activation == "hard_sigmoid"  # which the converter mixes with the weights
 
 
@@ -131,7 +144,7 @@ def test_only_the_rows_that_hold_nan_are_kerass(monkeypatch, large):
         return LazyPlanes(size, channels, lambda *rows: asked.append(rows) or made[-1].rows(*rows))
 
     monkeypatch.setattr(compiled, "_by_keras", counted)
-    result = compiled.open_raster(pipeline, of_array(picture), 1.0)
+    result = compiled.open_compiled(pipeline, of_array(picture), 1.0)
     found = np.concatenate([result.rows(top, top + 10) for top in range(0, 90, 10)], axis=1)
     wanted = keras.run(pipeline, picture.transpose(1, 2, 0)[None], 1.0)[0].transpose(2, 0, 1)
     same(found, wanted)
@@ -144,17 +157,23 @@ def test_only_the_rows_that_hold_nan_are_kerass(monkeypatch, large):
 
 def test_a_picture_of_nan_alone_compiles_nothing_wrong(own_cache, monkeypatch):
     """What is compiled on a picture without a single number is compared all the same."""
-    true = compiled._with_numbers
+    true = compiled.with_weights
     monkeypatch.setattr(
         compiled,
-        "_with_numbers",
-        lambda entry, numbers: true(entry, [type(n)(n.values * np.float32(1.01)) for n in numbers]),
+        "with_weights",
+        lambda entry, weights: true(entry, [type(w)(w.values * np.float32(1.01)) for w in weights]),
     )
     with pytest.raises(compiled.NotCompiled, match="other results"):
         by("compiled", "sobel", np.full((12, 17), np.nan, np.float32), {})
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(
+    "activation",
+    [
+        name if name in ("softplus", "sigmoid") else pytest.param(name, marks=pytest.mark.slow)
+        for name in ACTIVATIONS
+    ],
+)
 def test_activations_up_to_where_they_are_trusted(activation):
     """LiteRT's activations are Keras' for every number up to the limit, and none is larger than assumed."""
     from convfilter.engines.stage_model import build_stage
@@ -165,7 +184,7 @@ def test_activations_up_to_where_they_are_trusted(activation):
     ]
     x = np.random.default_rng(0).permutation(np.r_[sizes, -sizes].astype(np.float32)).reshape(1, -1, 1, 4)
     structure = compiled.Structure((Activate(activation),), 4)
-    found = compiled.function(compiled._export(structure).model)(x)
+    found = compiled.function(compiled.export(structure).model)(x)
     wanted = build_stage(structure.steps, structure.channels).predict_on_batch(x)
     largest = np.abs(x).max(-1, keepdims=True)  # softmax and its like see a pixel's channels together
     assert (np.abs(found - wanted) <= 2e-5 * np.maximum(np.maximum(largest, np.abs(wanted)), 1)).all()
@@ -205,7 +224,7 @@ def test_nothing_overflows_within_reach(filters, plan):
     first = pipeline.convs[0].weights[:, :, 0, 0]
     signs[0, 20 : 20 + len(first), 20 : 20 + first.shape[1]] = np.where(first < 0, -1, 1)
     picture = (signs * most * 0.999).astype(np.float32)
-    found = to_array(compiled.open_raster(pipeline, of_array(picture), 1.0, plan))
+    found = to_array(compiled.open_compiled(pipeline, of_array(picture), 1.0, plan))
     wanted = np.moveaxis(keras.run(pipeline, np.moveaxis(picture, 0, 2)[None], 1.0)[0], 2, 0)
     assert np.isfinite(wanted).all()
     assert np.abs(found - wanted).max() <= 1e-4 * np.abs(wanted).max()
@@ -216,7 +235,7 @@ def test_nothing_overflows_within_reach(filters, plan):
 def test_where_white_is_too_large_keras_takes_the_picture():
     """softplus of LiteRT gives infinity from 88 on: pixels up to 255 are not for it, whatever they are."""
     dark = np.zeros((9, 9), np.uint8)
-    with pytest.raises(compiled.NotCompiled, match="for values up to 10 only; use --engine keras"):
+    with pytest.raises(compiled.NotCompiled, match='for values up to 10 only; use engine="keras"'):
         by("compiled", "sobel-x", dark, {"activation": "softplus"})
     bright = np.full((9, 9), 255, np.uint8)
     found = by("auto", "sobel-x", bright, {"activation": "softplus"})
@@ -246,7 +265,7 @@ def test_whole_results_of_a_root_are_no_whole_numbers(own_cache, monkeypatch, fi
     picture = np.tile(bars, (64, 1))
     same(by("compiled", filters, picture, options), by("keras", filters, picture, options))
     forget()
-    monkeypatch.setattr(compiled, "_export", None)  # nothing is left to do
+    monkeypatch.setattr(compiled, "export", None)  # nothing is left to do
     by("compiled", filters, picture, options)
 
 

@@ -11,8 +11,9 @@ from scipy import ndimage, signal
 
 from convfilter.engines import compiled
 from convfilter.engines import keras_engine as keras
+from convfilter.engines.base import LazyPlanes, of_array, to_array
 from convfilter.engines.planner import ERROR, allowed_errors, choose, cost
-from convfilter.engines.raster import LazyPlanes, border_index, of_array, to_array
+from convfilter.engines.raster import border_index
 from convfilter.engines.stages import NO_PAD, Stage, banded, cut, direct
 from convfilter.errors import FilterError
 from convfilter.filters.conv import Conv
@@ -35,19 +36,19 @@ def conv(weights, **fields):
     return Conv("test", bank, np.zeros(bank.shape[3]), (0, 0), **fields)
 
 
-def through_keras(lowering, picture, stage_of):
-    """(channels, H, W) of a lowering's steps, run by Keras."""
-    stage = stage_of(lowering)
+def through_keras(rewrite, picture, stage_of):
+    """(channels, H, W) of a rewrite's steps, run by Keras."""
+    stage = stage_of(rewrite)
     from convfilter.engines.raster import through
 
     return to_array(through(of_array(picture), [stage], [keras._stage_run(stage, "auto", "test")]))
 
 
 def stage_for(what):
-    def make(lowering):
+    def make(rewrite):
         return Stage(
-            NO_PAD, lowering.steps, lowering.numbers, (1, what.weights.shape[3]), what.extent, what.strides,
-            lowering.phases, lowering.blocks,
+            NO_PAD, rewrite.steps, rewrite.weights, (1, what.weights.shape[3]), what.extent, what.strides,
+            rewrite.phases, rewrite.blocks,
         )  # fmt: skip
 
     return make
@@ -107,22 +108,22 @@ def test_plans_of_real_numbers_stay_within_their_bound(seed, kh, kw, filters, ra
     assert np.abs(found - wanted).max() <= (ERROR + 1e-6) * 255
 
 
-def numpy_run(lowering, picture, what):
-    """(filters, H', W') of a lowering without activation, in float64 NumPy: no code of the engines'."""
-    stage = stage_for(what)(lowering)
+def numpy_run(rewrite, picture, what):
+    """(filters, H', W') of a rewrite without activation, in float64 NumPy: no code of the engines'."""
+    stage = stage_for(what)(rewrite)
     height, width = stage.size(picture.shape)
-    columns = (-(-width // lowering.phases) + lowering.blocks - 1) * lowering.phases
-    x = np.zeros((len(picture), columns if lowering.phases > 1 else picture.shape[1]))
+    columns = (-(-width // rewrite.phases) + rewrite.blocks - 1) * rewrite.phases
+    x = np.zeros((len(picture), columns if rewrite.phases > 1 else picture.shape[1]))
     x[:, : picture.shape[1]] = picture
-    x = x.reshape(len(x), -1, lowering.phases)
-    numbers = iter(number.values.astype(float) for number in lowering.numbers)
-    for step in lowering.steps:
+    x = x.reshape(len(x), -1, rewrite.phases)
+    weights = iter(each.values.astype(float) for each in rewrite.weights)
+    for step in rewrite.steps:
         if hasattr(step, "taps"):
-            x = numpy_conv(np.tile(x, step.copies), next(numbers), (step.dilation, 1), each=True)
+            x = numpy_conv(np.tile(x, step.copies), next(weights), (step.dilation, 1), each=True)
         else:
-            x = numpy_conv(x, next(numbers), step.dilation, each=False) + next(numbers)
+            x = numpy_conv(x, next(weights), step.dilation, each=False) + next(weights)
     filters = what.weights.shape[3]
-    apart = x.reshape(height, -1, filters, lowering.phases).transpose(2, 0, 1, 3)
+    apart = x.reshape(height, -1, filters, rewrite.phases).transpose(2, 0, 1, 3)
     return apart.reshape(filters, height, -1)[:, :, :width]
 
 
@@ -162,7 +163,7 @@ def test_sixteen_bits_keep_every_bit_too():
         pipeline = make_pipeline(make_kernel(np.outer(line, line)))
         (stage,) = compiled.stages_of(resolve_padding(pipeline, (40, 60)), 65535.0, "auto")
         assert stage.name.startswith("rank 1") == split
-    found = to_array(compiled.open_raster(pipeline, of_array(picture), 65535.0))
+    found = to_array(compiled.open_compiled(pipeline, of_array(picture), 65535.0))
     assert np.array_equal(
         found, ndimage.correlate(np.float64(picture[0]), np.ones((9, 9)), mode="constant")[None]
     )
@@ -178,10 +179,10 @@ def test_what_comes_later_makes_the_bound_smaller(seed, gain):
     pipeline = make_pipeline([make_kernel(first / np.abs(first).sum()), make_kernel([[-gain / 2, gain / 2]])])
     allowed = allowed_errors(pipeline)
     assert allowed[0] * gain + allowed[1] == pytest.approx(ERROR)
-    lowerings = [
+    rewrites = [
         choose(conv, True, "auto", error) for conv, error in zip(pipeline.convs, allowed, strict=True)
     ]
-    split = numpy_run(lowerings[0], PHOTO[0], pipeline.convs[0])[0]
+    split = numpy_run(rewrites[0], PHOTO[0], pipeline.convs[0])[0]
     found, wanted = (
         correlate(plane, [[-gain / 2, gain / 2]])
         for plane in (split, correlate(PHOTO[0], pipeline.convs[0].weights[:, :, 0, 0]))
@@ -192,14 +193,14 @@ def test_what_comes_later_makes_the_bound_smaller(seed, gain):
 def test_calls_are_cut_where_pointers_would_fill_the_memory(monkeypatch):
     """However few rows may be computed at once, the result is the same."""
     pipeline = make_pipeline("box-5", border="reflect")
-    wanted = to_array(compiled.open_raster(pipeline, of_array(PHOTO), 255.0))
+    wanted = to_array(compiled.open_compiled(pipeline, of_array(PHOTO), 255.0))
     calls = []
     run_of = compiled._run_of
     monkeypatch.setattr(
         compiled, "_run_of", lambda stage: lambda x: calls.append(x.shape[1]) or run_of(stage)(x)
     )
     monkeypatch.setattr("convfilter.engines.stages.MOST_POINTERS", 5 * 2 * 8 * 10)
-    found = to_array(compiled.open_raster(pipeline, of_array(PHOTO), 255.0))
+    found = to_array(compiled.open_compiled(pipeline, of_array(PHOTO), 255.0))
     assert len(calls) > 5
     assert np.array_equal(found, wanted)
 
@@ -272,7 +273,7 @@ def test_strips_are_the_whole(case, dtype):
     filters = str(ROOT / filters) if str(filters).startswith("samples/") else filters
     pipeline = make_pipeline(filters, **options)
     picture = PHOTO.astype(dtype) * dtype(257 if dtype is np.uint16 else 1)
-    result = compiled.open_raster(pipeline, of_array(picture), float(np.iinfo(dtype).max))
+    result = compiled.open_compiled(pipeline, of_array(picture), float(np.iinfo(dtype).max))
     whole = to_array(result)
     for step in (1, 5, 16, 31):
         tops = range(0, result.size[0], step)
@@ -325,8 +326,8 @@ def test_only_the_rows_that_are_needed_are_read():
         return PHOTO[:, top:bottom]
 
     pipeline = make_pipeline("box-5", border="reflect")
-    to_array(compiled.open_raster(pipeline, of_array(PHOTO), 255.0))
-    result = compiled.open_raster(pipeline, LazyPlanes(PHOTO.shape[1:], 1, rows), 255.0)
+    to_array(compiled.open_compiled(pipeline, of_array(PHOTO), 255.0))
+    result = compiled.open_compiled(pipeline, LazyPlanes(PHOTO.shape[1:], 1, rows), 255.0)
     asked.clear()
     result.rows(40, 50)
     assert asked == [(38, 52)]
@@ -344,7 +345,7 @@ def test_padding_only_and_steps_without_convolution():
     padded = np.pad(np.pad(PHOTO[0], ((1, 2), (3, 4)), "edge"), ((2, 0), (0, 1)), "wrap")
     rows, columns = padded.shape[0] // 2, padded.shape[1] // 2
     wanted = padded[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2).max((1, 3))
-    result = compiled.open_raster(pipeline, of_array(PHOTO), 255.0)
+    result = compiled.open_compiled(pipeline, of_array(PHOTO), 255.0)
     assert np.array_equal(to_array(result)[0], wanted)
     stages = cut(resolve_padding(pipeline, PHOTO.shape[1:]), 1.0, lambda conv, _: direct(conv))
     assert [len(stage.steps) for stage in stages] == [0, 1, 1]
@@ -352,13 +353,13 @@ def test_padding_only_and_steps_without_convolution():
 
 def test_a_picture_too_small_is_told():
     with pytest.raises(FilterError, match="larger than what it gets"):
-        compiled.open_raster(make_pipeline("box-9", pad="valid"), of_array(PHOTO[:, :5]), 255.0)
+        compiled.open_compiled(make_pipeline("box-9", pad="valid"), of_array(PHOTO[:, :5]), 255.0)
 
 
 def test_scipy_agrees_with_the_whole_path():
     """SciPy's own borders and correlation, through the compiled engine, to the last bit."""
     for border, mode in (("zero", "constant"), ("edge", "nearest"), ("reflect", "mirror"), ("wrap", "wrap")):
         pipeline = make_pipeline("laplacian-8", border=border)
-        found = to_array(compiled.open_raster(pipeline, of_array(PHOTO), 255.0))[0]
+        found = to_array(compiled.open_compiled(pipeline, of_array(PHOTO), 255.0))[0]
         matrix = pipeline.convs[0].weights[:, :, 0, 0]
         assert np.array_equal(found, ndimage.correlate(np.float64(PHOTO[0]), matrix, mode=mode))

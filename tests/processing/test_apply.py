@@ -10,10 +10,11 @@ from scipy import ndimage, special
 from skimage.measure import block_reduce
 
 import convfilter
-from convfilter.engines import choose_engine
+from convfilter.engines.choose import choose_engine
 from convfilter.errors import ConvfilterError, FilterError
 from convfilter.images.picture import Metadata, Picture
-from convfilter.processing.apply import PixelOptions, apply, filter_picture
+from convfilter.processing.apply import apply, filter_picture
+from convfilter.processing.options import PixelOptions
 
 RNG = np.random.default_rng(11)
 GRAY = skimage.data.camera()[100:141, 200:253]  # 41×53

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import weakref
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,15 @@ import pytest
 import tifffile
 from PIL import Image
 
-from convfilter.engines import choose_engine
+from convfilter.engines.choose import choose_engine
 from convfilter.errors import BackendError
 from convfilter.filters.load import make_pipeline
-from convfilter.processing import batch
-from convfilter.processing.apply import PixelOptions, in_order
+from convfilter.images.formats import FORMATS
+from convfilter.processing import batch, inputs
+from convfilter.processing import outputs as writing
 from convfilter.processing.jobs import plan
+from convfilter.processing.options import PixelOptions, WriteOptions
+from convfilter.processing.strips import in_order
 
 RNG = np.random.default_rng(8)
 
@@ -110,10 +114,10 @@ def run_watched(monkeypatch, folder, filters, look, at_once, **settings):
 
         return call
 
-    monkeypatch.setattr(batch, "read", watched(batch.read))
-    monkeypatch.setattr(batch, "collect", watched(batch.collect))
+    monkeypatch.setattr(inputs, "read", watched(inputs.read))
+    monkeypatch.setattr(writing, "collect", watched(writing.collect))
     engine = choose_engine().sharing(at_once)
-    return batch.run(jobs, pipeline, look, batch.Output(), engine, at_once), seen
+    return batch.run(jobs, pipeline, look, WriteOptions(), engine, at_once), seen
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
@@ -145,7 +149,7 @@ def test_a_picture_is_freed_when_it_is_written(
 def test_a_failure_holds_no_picture(convfilter, folder, monkeypatch, no_collections, error, at_once):
     """Who keeps what became of the pictures, errors with their tracebacks, keeps none of the pixels."""
     if error:
-        monkeypatch.setattr(batch, "_finish", raising(error))
+        monkeypatch.setattr(batch, "write_result", raising(error))
     filters, settings = ("sobel", {}) if error else ("gaussian:sigma=30", {"pad": "valid"})  # too small
     dones, seen = run_watched(monkeypatch, folder, filters, PixelOptions(), at_once, **settings)
     dones = list(dones)
@@ -267,7 +271,7 @@ def test_what_nobody_foresaw_in_a_strip(convfilter, tmp_path, monkeypatch):
         return compute(values, *args)
 
     monkeypatch.setattr(filtering, "_pixels", fail)
-    monkeypatch.setattr("convfilter.engines.cores", lambda: 2)
+    monkeypatch.setattr("convfilter.engines.choose.cores", lambda: 2)
     done = convfilter("apply", "identity", "in", "out", "-r", "--tile", 16, "--jobs", 1, "--json")
     assert done.code == 1
     rows = [json.loads(line) for line in done.out.splitlines()]
@@ -298,7 +302,7 @@ def test_what_would_meet_every_picture_ends_the_run(convfilter, folder, monkeypa
 
 def test_a_reader_that_went_away_ends_the_run(convfilter, folder, monkeypatch):
     """Nobody wants the pictures that are left; the command ends without a word."""
-    monkeypatch.setattr(batch, "_finish", raising(BrokenPipeError(32, "Broken pipe")))
+    monkeypatch.setattr(batch, "write_result", raising(BrokenPipeError(32, "Broken pipe")))
     dones, _ = run_watched(monkeypatch, folder, "sobel", PixelOptions(), 1)
     with pytest.raises(BrokenPipeError):
         next(dones)
@@ -625,11 +629,25 @@ def test_a_full_disk_while_strips_are_written(convfilter, tmp_path, monkeypatch)
     assert not list(tmp_path.glob(".convfilter*"))
 
 
-def test_choose_dtype_asks_the_source_only():
-    """The depth written follows the depth read."""
-    from convfilter.images.formats import FORMATS
-    from convfilter.images.picture import ArrayRows, Picture
+@pytest.mark.parametrize(
+    ("name", "dtype", "wanted"),
+    [
+        ("png", "uint16", "uint16"),
+        ("jpeg", "uint16", "uint8"),
+        ("png", "float32", "uint16"),
+        ("bmp", "float32", "uint8"),
+        ("tiff", "float32", "float32"),
+    ],
+)
+def test_the_depth_written_follows_the_depth_read(name, dtype, wanted):
+    assert writing.choose_dtype(FORMATS[name], np.dtype(dtype), "clip") == wanted
 
-    deep = ArrayRows(Picture(np.zeros((2, 2), np.uint16)))
-    assert batch.choose_dtype(FORMATS["png"], deep, "clip") == np.uint16
-    assert batch.choose_dtype(FORMATS["jpeg"], deep, "clip") == np.uint8
+
+def test_a_tiff_by_strips_goes_to_stdout(process, photo, tmp_path):
+    """--tile on the way to stdout writes no file called "-"."""
+    Image.open(photo).convert("L").save(tmp_path / "in.tif")
+    to_file = process("apply", "sobel", "in.tif", "out.tif", "--tile", 16)
+    piped = process("apply", "sobel", "in.tif", "-", "--format", "tiff", "--tile", 16)
+    assert to_file.returncode == piped.returncode == 0, piped.stderr
+    assert not (tmp_path / "-").exists()
+    assert np.array_equal(tifffile.imread(BytesIO(piped.stdout)), tifffile.imread(tmp_path / "out.tif"))

@@ -117,7 +117,7 @@ def test_unknown_bounds_are_an_error(how, activation):
     """Where no bounds are known, signed and gain say so and name a range that works, which it does."""
     conv = Conv("test", np.ones((1, 1, 1, 1)), np.zeros(1), (0, 0))
     pipeline = Pipeline((conv, Activation(activation)), "mine")
-    with pytest.raises(FilterError, match=f"--range {how}: no bounds .* of mine; use --range rescale"):
+    with pytest.raises(FilterError, match=f'range="{how}": no bounds .* of mine; use range="rescale"'):
         to_range(values(1), how, pipeline, 255, 255)
     assert to_range(values(1, 2), "rescale", pipeline, 255, 255).tolist() == [0, 255]
 

@@ -162,10 +162,10 @@ def test_cores_of_a_group_of_version_1(tmp_path, monkeypatch, quota, wanted):
 
 
 def test_the_engine_takes_as_many_threads(monkeypatch):
-    from convfilter import engines
+    from convfilter.engines import choose
 
-    monkeypatch.setattr(engines, "cores", lambda: 3)
-    assert engines.choose_engine("compiled", device="cpu").threads == 3
+    monkeypatch.setattr(choose, "cores", lambda: 3)
+    assert choose.choose_engine("compiled", device="cpu").threads == 3
 
 
 @LINUX
@@ -386,7 +386,7 @@ def test_a_limit_of_the_group_refuses_a_picture(convfilter, tmp_path, monkeypatc
     groups = version_2(root, "/a")
     group(groups / "a", memory_max=GB, memory_current=GB - 10_000_000)
     monkeypatch.setattr(
-        "convfilter.processing.apply.available_memory", lambda: machine.available_memory(root)
+        "convfilter.processing.strips.available_memory", lambda: machine.available_memory(root)
     )
     np.save(tmp_path / "large.npy", np.zeros((3000, 4000), np.uint8))
     done = convfilter("apply", "sobel", tmp_path / "large.npy", "out.png")

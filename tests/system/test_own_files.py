@@ -14,7 +14,7 @@ import pytest
 from scipy import ndimage
 
 from convfilter.engines import compiled
-from convfilter.engines.raster import of_array, to_array
+from convfilter.engines.base import of_array, to_array
 from convfilter.filters.load import make_pipeline
 from convfilter.system import cache
 from convfilter.system.own_files import check_kind, open_own, read_own
@@ -209,7 +209,7 @@ def test_an_entry_is_not_read_through_a_link(own_cache, tmp_path):
 
 def laplacian():
     """Filtered by the compiled engine."""
-    return to_array(compiled.open_raster(make_pipeline("laplacian"), of_array(PICTURE), 255.0))[0]
+    return to_array(compiled.open_compiled(make_pipeline("laplacian"), of_array(PICTURE), 255.0))[0]
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +247,7 @@ def test_places_that_do_not_fit_are_made_anew(own_cache, by_scipy, places):
 
 def test_the_model_of_another_stage_is_made_anew(own_cache, by_scipy):
     """It takes more channels, or gives other results than one pixel."""
-    to_array(compiled.open_raster(make_pipeline("srm-30"), of_array(PICTURE), 255.0))
+    to_array(compiled.open_compiled(make_pipeline("srm-30"), of_array(PICTURE), 255.0))
     (entry,) = own_cache.iterdir()
     _, _, places, model = entry.read_bytes().removeprefix(cache.FORMAT).split(b"\n", 3)
     entry.unlink()
