@@ -14,7 +14,7 @@ MAX_PIXELS = 2**31  # of one layer's output: what a pipeline may make of a pictu
 
 
 def sizes(pipeline: Pipeline, size: Pair) -> list[Pair]:
-    """Rows and columns before the first layer of a settled pipeline and after each."""
+    """Rows and columns before the first layer of a pipeline without CoverPad, and after each."""
     found = [size]
     for layer in pipeline.layers:
         found.append(layer.output_size(found[-1]))
@@ -36,10 +36,10 @@ def peak_bytes(pipeline: Pipeline, size: Pair, planes: int) -> int:
     """About how much memory a picture of `planes` takes on its way: the two largest neighbouring layers
     of one plane as float32, every plane twice, and its results four times, as they are mapped and written;
     measured at 5.5 planes of results in all for a picture that is only padded, where this says 6."""
-    settled = resolve_padding(pipeline, size)
+    resolved = resolve_padding(pipeline, size)
     cells = [
         rows * columns * count
-        for (rows, columns), count in zip(sizes(settled, size), channels(settled), strict=True)
+        for (rows, columns), count in zip(sizes(resolved, size), channels(resolved), strict=True)
     ]
     return 4 * (max(a + b for a, b in pairwise(cells)) + planes * (2 * cells[0] + 4 * cells[-1]))
 

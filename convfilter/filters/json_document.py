@@ -44,7 +44,7 @@ def _not_json(text: str, error: json.JSONDecodeError) -> tuple[int, str]:
     elif here in ("}", "]") and before.endswith(","):
         return len(before) - 1, f"not JSON: {LAST_COMMA}"
     elif said == "extra data":
-        said = 'something follows the end; a kernel is {"weights": [[1, 2], [3, 4]]}, a list a row'
+        said = 'something follows the end; a kernel is {"weights": [[1, 2], [3, 4]]}, one list per row'
     return error.pos, f"not JSON: {said}"
 
 

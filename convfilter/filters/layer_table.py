@@ -38,9 +38,9 @@ class Sharing:
 
 def table(pipeline: Pipeline, size: Pair | None = None) -> list[Row]:
     """One row per layer, under Keras' class names. Raises FilterError when `size` is too small."""
-    settled = resolve_padding(pipeline, size) if size else pipeline
-    shapes = sizes(settled, size)[1:] if size else [(None, None)] * len(pipeline.layers)
-    columns = (pipeline.layers, settled.layers, shapes, channels(pipeline)[1:], receptive_fields(pipeline))
+    resolved = resolve_padding(pipeline, size) if size else pipeline
+    shapes = sizes(resolved, size)[1:] if size else [(None, None)] * len(pipeline.layers)
+    columns = (pipeline.layers, resolved.layers, shapes, channels(pipeline)[1:], receptive_fields(pipeline))
     return [
         Row(layer.keras_name, known.description, (*shape, count), layer.parameters, field.size, field.stride)
         for layer, known, shape, count, field in zip(*columns, strict=True)

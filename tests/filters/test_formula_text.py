@@ -77,7 +77,7 @@ def test_no_keras():
     ],
 )
 def test_mistakes_are_explained(text, said):
-    """A mistake is a FilterError of one line that names the text, the parameter and the mend."""
+    """A mistake is a FilterError of one line that names the text, the parameter and the fix."""
     with pytest.raises(FilterError) as caught:
         parse_formula(text)
     message = str(caught.value)

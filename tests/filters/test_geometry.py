@@ -151,7 +151,7 @@ def test_cover_puts_the_odd_row_at_the_bottom_or_right(size, expected):
 
 
 def test_settling_goes_through_all_layers():
-    """Each cover is settled for the size that reaches it; the rest is left as it is."""
+    """Each cover padding is resolved for the size that reaches it; the rest is left as it is."""
     first, second = conv((3, 3), (2, 2)), conv((2, 2), (3, 3))
     pipeline = Pipeline(
         (CoverPad(), first, Activation("relu"), CoverPad("wrap"), second, Pool((2, 2))), "p", "abs"
@@ -187,7 +187,7 @@ def test_settling_goes_through_all_layers():
     ],
 )
 def test_a_picture_that_is_too_small_is_told(layer, size, says):
-    """A kernel or a pool that finds no place is an error, in sizes and in settle."""
+    """A kernel or a pool that finds no place is an error, in sizes and in resolve_padding."""
     pipeline = Pipeline((layer,))
     for measure in (sizes, resolve_padding):
         with pytest.raises(FilterError, match=says):

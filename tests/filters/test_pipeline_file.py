@@ -201,7 +201,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("text", "says"), MISTAKES, ids=lambda value: ascii(value[-40:]))
 def test_a_mistake_in_a_pipeline_is_told_with_its_place(text, says):
-    """Every mistake is told in one line: file, line, column, and what would be right."""
+    """Every mistake is reported in one line: file, line, column, and what would be right."""
     text, place = marked(text)
     assert error_of(read, text).startswith(f"p.json:{place}: {says}")
 
@@ -216,7 +216,7 @@ def test_a_mistake_in_a_kernels_file_names_both_files(tmp_path):
 
 
 def test_a_pipeline_is_not_a_kernel(tmp_path):
-    """A pipeline named by a layer is told as what it is not; so can no file contain itself."""
+    """A pipeline named by a layer is refused as what it is not; so can no file contain itself."""
     path = put(tmp_path, "p", LAYERS % '{"conv": "p.json"}')
     assert 'unknown field "layers"' in error_of(load_file, path)
 

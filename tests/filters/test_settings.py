@@ -145,14 +145,14 @@ WRONG = {  # a line that is wrong → what mypy names
 
 @pytest.mark.slow  # mypy reads NumPy first
 def test_mypy_sees_a_misspelt_word(tmp_path):
-    """Good lines pass; each wrong one is told at its line, by the name of what is wrong."""
+    """Good lines pass; each wrong one is reported at its line, by the name of what is wrong."""
     program = tmp_path / "program.py"
     lines = [*GOOD.strip().splitlines(), *WRONG]
     program.write_text("\n".join(lines) + "\n")
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(program)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300)
-    told = [line for line in done.stdout.splitlines() if ": error: " in line]
-    assert len(told) == len(WRONG), done.stdout + done.stderr
+    errors = [line for line in done.stdout.splitlines() if ": error: " in line]
+    assert len(errors) == len(WRONG), done.stdout + done.stderr
     for number, (line, named) in enumerate(WRONG.items(), len(lines) - len(WRONG) + 1):
-        found = next((each for each in told if each.startswith(f"program.py:{number}: ")), "")
+        found = next((each for each in errors if each.startswith(f"program.py:{number}: ")), "")
         assert named in found, (line, done.stdout)

@@ -137,7 +137,7 @@ def test_dilation_beside_strides_is_written_out():
 
 @pytest.mark.parametrize("border", ["zero", "edge", "reflect", "symmetric", "wrap"])
 def test_cover_is_one_model_for_every_size(border):
-    """CoverPadding2D pads each size by what its windows need, like settle, which tells the same sizes."""
+    """CoverPadding2D pads each size by what its windows need, like resolve_padding, which gives the same sizes."""
     pipeline = convfilter.make_pipeline("sobel-x", pad="cover", strides=(3, 4), border=border)
     model = build(pipeline)
     assert layer_names(model)[0] == "CoverPadding2D"
