@@ -1,5 +1,6 @@
 """Shared fixtures: a real photograph as a file, and the command line run in this process."""
 
+import functools
 import io
 import os
 import signal
@@ -135,6 +136,21 @@ def foreign_settings():
             choose(*before)
 
     return foreign
+
+
+@pytest.fixture(scope="session")
+def exports():
+    """Keras' exports of structures for LiteRT, each made once: they take most of the time of compiling, and depend
+    on nothing else."""
+    from convfilter.engines.compiling import export
+
+    return functools.cache(export)
+
+
+@pytest.fixture
+def exported_once(exports, monkeypatch):
+    """The compiled engine takes its exports from `exports`."""
+    monkeypatch.setattr("convfilter.engines.compiled.export", exports)
 
 
 def png(array: np.ndarray) -> bytes:

@@ -174,6 +174,7 @@ def test_the_default_backend_is_among_those_tried():
     assert runtime.installed_backends() == BACKENDS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("case", CASES)
 def test_backend_equals_scipy(results, backend, case):
@@ -377,7 +378,7 @@ with quiet():
 # The package in a fresh process
 
 FRESH = """
-import numpy, convfilter, convfilter.batch, convfilter.model
+import numpy, convfilter, convfilter.processing.batch, convfilter.model.build
 picture = numpy.eye(9, dtype="uint8")
 for name in convfilter.__all__ * 2:
     assert callable(getattr(convfilter, name)), name

@@ -1,6 +1,5 @@
 """NaN, infinity and overflow: the compiled engine gives what Keras gives, whatever it was compiled on."""
 
-import functools
 import itertools
 import os
 
@@ -15,6 +14,8 @@ from convfilter.engines.base import LazyPlanes, of_array, to_array
 from convfilter.engines.stages import Activate
 from convfilter.filters.kernel_file import make_kernel
 from convfilter.filters.load import make_pipeline
+
+pytestmark = pytest.mark.usefixtures("exported_once")
 
 CLEAN = np.random.default_rng(0).random((12, 17), np.float32)
 VALUES = (np.nan, np.inf, -np.inf, 3e38, -3e38, 1e30)
@@ -107,14 +108,6 @@ def _table():
 
 # Every 23rd row has each combination, pool, border, shape and filter; CONVFILTER_TABLE=whole: every row.
 TABLE = [*_table()][:: 1 if os.environ.get("CONVFILTER_TABLE") == "whole" else 23]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def exported_once():
-    """Keras' exports, which depend on no picture and no cache, are made once for this module."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "export", functools.lru_cache(compiled.export))
-        yield
 
 
 @pytest.mark.slow

@@ -360,6 +360,7 @@ def test_what_is_finished_is_not_done_twice(convfilter, folder):
     assert len(again("sobel", "--border", "edge")) == 9
 
 
+@pytest.mark.slow
 def test_killed_at_any_time_nothing_is_lost(folder, tmp_path):
     """A run killed by SIGKILL again and again, each time resumed, ends with the pictures of one that was not."""
     for number in range(9, 40):
@@ -434,6 +435,7 @@ def test_shards_that_make_no_sense(convfilter, folder, shard):
     assert "give part and number of parts, such as 1/4" in done.err
 
 
+@pytest.mark.slow
 def test_interrupted_with_several_at_once(folder, tmp_path):
     """Ctrl-C ends with 130, and every picture there is whole."""
     for number in range(9, 60):
@@ -563,6 +565,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 
 
+@pytest.mark.slow
 def test_a_large_tiff_in_little_memory(tmp_path):
     """120 MP go through in less memory than they take, right at the seams, by OpenCV's account."""
     import cv2

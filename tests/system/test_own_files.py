@@ -141,7 +141,7 @@ ENTRY = cache.Entry((0,), b"a model")
 
 
 @pytest.fixture
-def own_cache(tmp_path, monkeypatch):
+def own_cache(exported_once, tmp_path, monkeypatch):
     """The folder of an empty cache; a process that remembers nothing."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
