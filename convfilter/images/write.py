@@ -1,6 +1,5 @@
 """Write a picture: arrays to a file of any format."""
 
-import os
 import struct
 import zlib
 from collections.abc import Sequence
@@ -19,7 +18,6 @@ from convfilter.images.tiff_writer import write_tiff
 _INCH = 0.0254  # metres
 _PNG_COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels → PNG colour type
 _LEVEL = 4  # of PNG's compression: 1.7 times as fast as zlib's usual 6, and 1 % larger
-_JPEG_HEAD = 2**17  # bytes left for a JPEG's metadata
 
 
 def write(target: BinaryIO, pages: Sequence[Picture], format: Format, *, quality: int | None = None) -> None:
@@ -98,31 +96,7 @@ def _write_pillow(target: BinaryIO, page: Picture, format: Format, quality: int 
     if format.codec == "WEBP":
         image = image.convert("RGB" if page.alpha is None else "RGBA")
     given = {key: value for key, value in options.items() if value is not None}
-    if format.codec != "JPEG" or not _write_aside(target, image, format.codec, given):
-        image.save(target, format.codec, **given)
-
-
-def _write_aside(target: BinaryIO, image: Image.Image, codec: str, options: dict[str, Any]) -> bool:
-    """Encode into memory that has a descriptor, then write that; False, and nothing written, if it can't be.
-
-    Pillow lets other threads run only while it writes to a descriptor itself. It takes a write that the
-    system cut short for a whole one, but within memory reserved beforehand the system cuts none short.
-    """
-    if not hasattr(os, "memfd_create"):  # not Linux
-        return False
-    room = image.width * image.height * (1 + len(image.getbands())) // 4 + _JPEG_HEAD
-    try:
-        with open(os.memfd_create("picture"), "w+b", buffering=0) as memory:
-            os.posix_fallocate(memory.fileno(), 0, room)
-            image.save(memory, codec, **options)
-            size = memory.tell()
-            data = os.pread(memory.fileno(), size, 0)
-    except OSError:  # too little memory, too many files, a limit to their size; or the encoder's own
-        return False
-    if size > room or len(data) < size:
-        return False
-    target.write(data)
-    return True
+    image.save(target, format.codec, **given)
 
 
 def _write_npy(target: BinaryIO, pages: Sequence[Picture]) -> None:

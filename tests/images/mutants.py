@@ -239,7 +239,7 @@ def rows_of(path, max_pixels):
 
 
 def work(first, count, seed, max_pixels, results):
-    """In a child: examine one after the other and tell of each that it begins, then what is wrong with it."""
+    """In a child: examine one after the other, reporting the start of each, then what is wrong with it."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff, in C, prints what it finds wrong
     with tempfile.TemporaryDirectory() as folder, os.fdopen(results, "w", buffering=1) as out:

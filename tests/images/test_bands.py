@@ -196,7 +196,7 @@ def test_bands_are_written_as_such(channels, alpha):
         assert tuple(page.extrasamples) == (0,) * (channels - 1) + (2,) * alpha
 
 
-def test_bands_that_can_not_be_read_are_told(tmp_path):
+def test_bands_that_can_not_be_read_are_reported(tmp_path):
     """Seven bands packed in another way, and more samples beside a palette."""
     path = save(tmp_path / "a.tif", noise("uint8", 7))
     with tifffile.TiffFile(path, mode="r+") as file:
