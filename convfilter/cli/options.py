@@ -1,12 +1,15 @@
 """Options and parameter types that several commands share."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 from click.shell_completion import CompletionItem
 
 from convfilter.choices import BORDERS, COMBINES, DATA_FORMATS, POOL_MODES, VALUES
+
+if TYPE_CHECKING:
+    from convfilter.filters.settings import FilterSettings
 
 
 class PairType(click.ParamType):
@@ -79,7 +82,7 @@ class FilterType(click.ParamType):
 
 
 def layer_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how a FILTER's convolutions are laid: those of pipeline.Settings."""
+    """Decorate a command with the options that say how a FILTER becomes layers, those of FilterSettings."""
     options = [
         click.option("--then", "then", multiple=True, type=FilterType(), metavar="FILTER",
                      help="Another filter after the first; may be repeated."),
@@ -107,10 +110,10 @@ def layer_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def settings(options: dict[str, Any]) -> dict[str, Any]:
-    """Those of a command's options that pipeline.Settings takes."""
+def settings(options: dict[str, Any]) -> "FilterSettings":
+    """Those of a command's options that say how a filter becomes layers."""
     from dataclasses import fields
 
     from convfilter.filters.pipeline import Settings
 
-    return {field.name: options[field.name] for field in fields(Settings)}
+    return cast("FilterSettings", {field.name: options[field.name] for field in fields(Settings)})
