@@ -112,9 +112,10 @@ def _explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return error.format_message(), error.exit_code
     if isinstance(error, click.ClickException):
-        context = getattr(error, "ctx", None)
-        see = f"; see {context.command_path} --help" if context else ""
-        return f"Error: {error.format_message().rstrip('.')}{see}", error.exit_code
+        context, text = getattr(error, "ctx", None), error.format_message().rstrip(".")
+        see = " See" if text.endswith("?") else "; see"
+        see = f"{see} {context.command_path} --help" if context else ""
+        return f"Error: {text}{see}", error.exit_code
     if isinstance(error, ConvfilterError):
         return f"Error: {message(error)}", error.exit_code
     if isinstance(error, OSError):  # stdout is full, or its reader went away

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 @click.option("--linear", is_flag=True, help="Work in linear light instead of sRGB values.")
 @click.option("--format", metavar="NAME", help="png, jpeg, tiff, webp, bmp, pgm, ppm or npy.")
 @click.option("--quality", type=click.IntRange(1, 100), help="JPEG or WebP quality. [default: 95 or 90]")
-@click.option("--max-pixels", type=click.IntRange(1), help="Refuse larger pictures. [default: 89478485]")
+@click.option(
+    "--max-pixels", type=click.IntRange(1), help="Refuse pictures of more pixels. [default: 89478485]"
+)
 @click.option("--recursive", "-r", is_flag=True, help="Filter the pictures in folders and subfolders.")
 @click.option(
     "--resume", is_flag=True, help="Skip what an interrupted run, or one with --resume, has finished."
@@ -62,7 +64,7 @@ if TYPE_CHECKING:
 @click.option("--backend", metavar="tensorflow|jax|torch", help="Keras' backend; default: KERAS_BACKEND.")
 @click.option("--preview", is_flag=True, help="Show the results in the terminal too.")
 @click.option("--json", is_flag=True, help="One line of JSON per picture, on stdout.")
-@click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 @click.option("--verbose", "-v", is_flag=True, help="Name every file written.")
 def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **options: Any) -> int:
     """Filter pictures: FILTER is a kernel's name, a JSON file, or a formula such as gaussian:sigma=2.
