@@ -1,8 +1,10 @@
 """Shared fixtures: a real photograph as a file, and the command line run in this process."""
 
+import atexit
 import functools
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +18,10 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
-# Filters are compiled once for all tests, and not into the cache of whoever runs them.
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="convfilter-tests-")
+# Filters are compiled once for all tests, of all processes of pytest-xdist, and not into the user's cache.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="convfilter-tests-")
+    atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 # Under nohup, or in the background of a script, signals are ignored, and so by the commands that tests start.
 for _name in ("SIGINT", "SIGHUP", "SIGQUIT"):

@@ -1,4 +1,4 @@
-"""The command line: parses, calls one function, says what happened. Commands load when they are called."""
+"""The command line: parse, call one function, say what happened. Commands load when they are called."""
 
 import contextlib
 import importlib
@@ -75,9 +75,6 @@ def command(debug: bool) -> None:
 
 def run(args: list[str] | None = None) -> int:
     """Run the command line; its exit code: 0 done, 1 a picture failed, 2 wrong use, 130 interrupted."""
-    from convfilter.cli.wording import message
-    from convfilter.errors import ConvfilterError
-
     args = sys.argv[1:] if args is None else args
     debug = "--debug" in args
     if debug:  # wherever it was written
@@ -94,32 +91,45 @@ def run(args: list[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
         return code
-    except (KeyboardInterrupt, click.Abort):
-        return _say("interrupted", 130)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return error.exit_code
-    except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        see = f"; see {context.command_path} --help" if context else ""
-        return _say(f"Error: {error.format_message().rstrip('.')}{see}", error.exit_code)
-    except ConvfilterError as error:
-        if debug:
+    except (Exception, KeyboardInterrupt) as error:
+        text, code = _explain(error)
+        if debug and not isinstance(error, click.ClickException | click.Abort | KeyboardInterrupt):
             traceback.print_exc()
-        return _say(f"Error: {message(error)}", error.exit_code)
-    except OSError as error:  # stdout is full, or its reader went away
-        if debug:
-            traceback.print_exc()
-        if sys.stdout is not None:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1 if isinstance(error, BrokenPipeError) else _say(f"Error: {_os_reason(error)}", 1)
-    except Exception as error:
-        if not isinstance(error, MemoryError) and address_space() is None:
-            raise
-        if debug:
-            traceback.print_exc()
-        said = f"{type(error).__name__}: {error}".partition("\n")[0]  # libraries say it in many ways
-        return _say(f"Error: not enough memory, it seems ({said}); use less, or raise its limit (ulimit)", 1)
+        if text:
+            _say(text)
+        return code
+
+
+def _explain(error: BaseException) -> tuple[str, int]:
+    """What to say of an error, nothing where nobody listens, and the exit code. Raises the error itself where
+    it is a fault of this program."""
+    from convfilter.cli.wording import message
+    from convfilter.errors import ConvfilterError
+
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return "interrupted", 130
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error.format_message(), error.exit_code
+    if isinstance(error, click.ClickException):
+        context, text = getattr(error, "ctx", None), error.format_message().rstrip(".")
+        see = " See" if text.endswith("?") else "; see"
+        see = f"{see} {context.command_path} --help" if context else ""
+        return f"Error: {text}{see}", error.exit_code
+    if isinstance(error, ConvfilterError):
+        return f"Error: {message(error)}", error.exit_code
+    if isinstance(error, OSError):  # stdout is full, or its reader went away
+        _drop_stdout()
+        return "" if isinstance(error, BrokenPipeError) else f"Error: {_os_reason(error)}", 1
+    if isinstance(error, MemoryError) or address_space() is not None:  # libraries say it in many ways
+        said = f"{type(error).__name__}: {error}".partition("\n")[0]
+        return f"Error: not enough memory, it seems ({said}); use less, or raise its limit (ulimit)", 1
+    raise error
+
+
+def _drop_stdout() -> None:
+    """Let what is still to be written to stdout go nowhere: a second error would end in a traceback."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _os_reason(error: OSError) -> str:
@@ -128,8 +138,7 @@ def _os_reason(error: OSError) -> str:
     return f"{name}{error.strerror or error}"
 
 
-def _say(text: str, code: int) -> int:
-    """A line on stderr, if there is one; the exit code."""
+def _say(text: str) -> None:
+    """A line on stderr, if there is one."""
     with contextlib.suppress(OSError):
         click.echo(text, err=True)
-    return code

@@ -1,18 +1,24 @@
-"""convfilter apply."""
+"""convfilter apply: what was typed is parsed, settled before any picture is read, done, and shown."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from convfilter.choices import COLORS, ENGINES, PLANS, RANGES
+from convfilter.choices import COLORS, ENGINES, PLANS, RANGES, Color, Engine, Plan, Range
 from convfilter.cli.options import FilterType, ShardType, layer_options, settings
 
 if TYPE_CHECKING:
     from convfilter.filters.pipeline import Pipeline
+    from convfilter.filters.settings import FilterSettings
+    from convfilter.processing.batch import JobResult
     from convfilter.processing.jobs import Job
     from convfilter.processing.manifest import Manifest
-    from convfilter.processing.options import PixelOptions
+    from convfilter.processing.options import PixelOptions, WriteOptions
+    from convfilter.processing.outputs import Watch
 
 
 @click.command("apply", no_args_is_help=True)
@@ -24,13 +30,13 @@ if TYPE_CHECKING:
     type=click.Choice(COLORS),
     help="Filter the gray picture, each channel, or the brightness only; default: the kernel's.",
 )
-@click.option(
-    "--range", "range_", type=click.Choice(RANGES), help="How results become pixels; default: the kernel's."
-)
+@click.option("--range", type=click.Choice(RANGES), help="How results become pixels; default: the kernel's.")
 @click.option("--linear", is_flag=True, help="Work in linear light instead of sRGB values.")
-@click.option("--format", "format_", metavar="NAME", help="png, jpeg, tiff, webp, bmp, pgm, ppm or npy.")
+@click.option("--format", metavar="NAME", help="png, jpeg, tiff, webp, bmp, pgm, ppm or npy.")
 @click.option("--quality", type=click.IntRange(1, 100), help="JPEG or WebP quality. [default: 95 or 90]")
-@click.option("--max-pixels", type=click.IntRange(1), help="Refuse larger pictures. [default: 89478485]")
+@click.option(
+    "--max-pixels", type=click.IntRange(1), help="Refuse pictures of more pixels. [default: 89478485]"
+)
 @click.option("--recursive", "-r", is_flag=True, help="Filter the pictures in folders and subfolders.")
 @click.option(
     "--resume", is_flag=True, help="Skip what an interrupted run, or one with --resume, has finished."
@@ -54,14 +60,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="Whether the compiled engine may rewrite a convolution into faster ones.",
 )
-@click.option("--tile", type=click.IntRange(1), metavar="ROWS", help="Work by strips of so many rows.")
-@click.option("--jobs", "-j", type=click.IntRange(1), help="Pictures at once. [default: one a core]")
+@click.option("--tile", type=click.IntRange(1), metavar="ROWS", help="Compute strips of so many rows.")
+@click.option("--jobs", "-j", type=click.IntRange(1), help="Pictures at once. [default: one per core]")
 @click.option("--backend", metavar="tensorflow|jax|torch", help="Keras' backend; default: KERAS_BACKEND.")
 @click.option("--preview", is_flag=True, help="Show the results in the terminal too.")
-@click.option("--json", "as_json", is_flag=True, help="One line of JSON a picture on stdout.")
-@click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
+@click.option("--json", is_flag=True, help="One line of JSON per picture, on stdout.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 @click.option("--verbose", "-v", is_flag=True, help="Name every file written.")
-def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **options: Any) -> int:  # fmt: skip
+def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **options: Any) -> int:
     """Filter pictures: FILTER is a kernel's name, a JSON file, or a formula such as gaussian:sigma=2.
 
     With several INPUTs or a folder, OUTPUT is a folder. "-" is stdin or stdout.
@@ -72,85 +78,159 @@ def command(filter: str, paths: tuple[str, ...], then: tuple[str, ...], **option
     convfilter apply ./mine.json --then laplacian in.png out.png
     convfilter apply laplacian photos/ edges/ --recursive --format png
     """
-    from convfilter.backend import check_device, choose_backend, configured_backend
-    from convfilter.cli.apply_progress import Report
-    from convfilter.filters.load import make_pipeline
-    from convfilter.images.picture import DEFAULT_MAX_PIXELS
-    from convfilter.processing.jobs import check_colour, plan
-    from convfilter.processing.options import PixelOptions
-    from convfilter.system import garbage
+    request = _parse((filter, *then), paths, options)
+    return _do(_settle(request), request)
 
+
+@dataclass(frozen=True)
+class Request:
+    """What was typed, a field per option. layers: how the filters become layers."""
+
+    filters: tuple[str, ...]
+    inputs: tuple[str, ...]
+    output: str
+    layers: "FilterSettings"
+    color: Color | None
+    range: Range | None
+    linear: bool
+    format: str | None
+    quality: int | None
+    max_pixels: int | None
+    recursive: bool
+    resume: bool
+    shard: tuple[int, int] | None
+    no_clobber: bool
+    device: str
+    engine: Engine
+    plan: Plan
+    tile: int | None
+    jobs: int | None
+    backend: str | None
+    preview: bool
+    json: bool
+    quiet: bool
+    verbose: bool
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done, checked before any picture is read.
+
+    results: does the jobs and yields what became of each; it reports the rows of a large picture to its
+    argument. manifest: where finished pictures are noted.
+    """
+
+    jobs: list["Job"]
+    results: "Callable[[Watch], Iterator[JobResult]]"
+    manifest: "Manifest | None"
+
+
+def _parse(filters: tuple[str, ...], paths: tuple[str, ...], options: dict[str, Any]) -> Request:
+    """The request. Raises UsageError for words that exclude each other."""
     if len(paths) < 2:
         raise click.UsageError(f"no OUTPUT; give a file's name, or a folder's, after {paths[0]}")
-    *inputs, target = paths
-    if options["resume"] and target == "-":
+    layers = settings(options)
+    others = {name: value for name, value in options.items() if name not in layers}
+    request = Request(filters, paths[:-1], paths[-1], layers, **others)
+    if request.resume and request.output == "-":
         raise click.UsageError("--resume needs a file or folder as OUTPUT")
-    if options["resume"] and "-" in inputs:
+    if request.resume and "-" in request.inputs:
         raise click.UsageError("--resume can't know what came through stdin; give files as INPUT")
-    if options["as_json"] and target == "-":
+    if request.json and request.output == "-":
         raise click.UsageError("--json and a picture can't both go to stdout; give a file as OUTPUT")
-    check_device(options["device"])
-    choose_backend(options["backend"] or configured_backend())
-    pipeline = make_pipeline([filter, *then], **settings(options))
+    return request
+
+
+def _settle(request: Request) -> Work:
+    """Check the request and plan the work. Raises ConvfilterError for what can't be done."""
+    from convfilter.backend import check_device, choose_backend, configured_backend
+    from convfilter.filters.load import make_pipeline
+    from convfilter.processing.jobs import check_colour, plan
+
+    check_device(request.device)
+    choose_backend(request.backend or configured_backend())
+    pipeline = make_pipeline(request.filters, **request.layers)
     jobs = plan(
-        inputs,
-        target,
-        recursive=options["recursive"],
-        format_name=options["format_"],
+        request.inputs,
+        request.output,
+        recursive=request.recursive,
+        format_name=request.format,
         pages=pipeline.out_channels,
     )
-    check_colour(jobs, options["color"] in ("each", "luma"))
+    check_colour(jobs, request.color in ("each", "luma"))
     from convfilter.engines.choose import choose_engine
-    from convfilter.processing.batch import (  # knows Pillow: only now that all is well so far
-        WriteOptions,
-        run,
-    )
-    from convfilter.system import cache
+    from convfilter.processing.batch import run  # loads Pillow: only now that all is well so far
+    from convfilter.processing.options import PixelOptions
 
-    look = PixelOptions(options["color"], options["range_"], options["linear"])
-    manifest = _manifest(options, jobs, target, pipeline, look) if target != "-" else None
-    if options["shard"]:
-        part, parts = options["shard"]
-        jobs = jobs[part - 1 :: parts]
-    habits = WriteOptions(
-        options["quality"],
-        options["max_pixels"] or DEFAULT_MAX_PIXELS,
-        clobber=not options["no_clobber"],
-        tile=options["tile"],
-        keep=options["preview"],
-        manifest=manifest,
-        resume=options["resume"],
+    pixels = PixelOptions(request.color, request.range, request.linear)
+    manifest = _manifest(request, jobs, pipeline, pixels)
+    part, parts = request.shard or (1, 1)
+    jobs = jobs[part - 1 :: parts]
+    name = "keras" if request.backend and request.engine == "auto" else request.engine
+    engine = choose_engine(name, device=request.device, plan=request.plan, tile=request.tile)
+    at_once = max(1, min(request.jobs or engine.threads, len(jobs)))
+    options = _write_options(request, manifest)
+    return Work(
+        jobs, partial(run, jobs, pipeline, pixels, options, engine.sharing(at_once), at_once), manifest
     )
-    asked = "keras" if options["backend"] and options["engine"] == "auto" else options["engine"]
-    engine = choose_engine(asked, device=options["device"], plan=options["plan"], tile=options["tile"])
-    at_once = max(1, min(options["jobs"] or engine.threads, len(jobs)))
-    report = Report(len(jobs), options)
+
+
+def _write_options(request: Request, manifest: "Manifest | None") -> "WriteOptions":
+    from convfilter.images.picture import DEFAULT_MAX_PIXELS
+    from convfilter.processing.options import WriteOptions
+
+    return WriteOptions(
+        request.quality,
+        request.max_pixels or DEFAULT_MAX_PIXELS,
+        clobber=not request.no_clobber,
+        tile=request.tile,
+        keep=request.preview,
+        manifest=manifest,
+        resume=request.resume,
+    )
+
+
+def _manifest(
+    request: Request, jobs: list["Job"], pipeline: "Pipeline", pixels: "PixelOptions"
+) -> "Manifest | None":
+    """Where finished pictures are noted; None for stdout, or a single one that nobody will resume."""
+    if request.output == "-" or (len(jobs) == 1 and not request.resume):
+        return None
+    from convfilter.processing.manifest import Manifest
+
+    output = Path(request.output)
+    folder = output if Path(jobs[0].target) != output else output.parent
+    what = (pipeline.digest, pixels, request.quality, request.format)
+    return Manifest(folder, what, request.shard or (1, 1))
+
+
+def _do(work: Work, request: Request) -> int:
+    """Do the work and show what becomes of it; the exit code."""
+    from convfilter.cli.apply_progress import Report
+    from convfilter.system import cache, garbage
+
+    debug = click.get_current_context().find_root().params["debug"]
+    report = Report(
+        len(work.jobs),
+        json=request.json,
+        quiet=request.quiet,
+        verbose=request.verbose,
+        preview=request.preview,
+        debug=debug,
+    )
     garbage.as_usual()
     cache.take_trouble()  # what others met before
     try:
         with report:
-            for done in run(jobs, pipeline, look, habits, engine.sharing(at_once), at_once, report.rows):
-                report.add(done)
+            for result in work.results(report.rows):
+                report.add(result)
     except KeyboardInterrupt:
-        if manifest:
+        if work.manifest:
             click.echo("give the same command with --resume to go on", err=True)
         raise
-    if (trouble := cache.take_trouble()) and not options["quiet"]:
+    if (trouble := cache.take_trouble()) and not request.quiet:
         click.echo(f"Note: {trouble}", err=True)
     code = report.finish()
-    if manifest and code == 0 and not options["resume"]:
-        manifest.remove()
+    if work.manifest and code == 0 and not request.resume:
+        work.manifest.remove()
     return code
-
-
-def _manifest(
-    options: dict[str, Any], jobs: list["Job"], target: str, pipeline: "Pipeline", look: "PixelOptions"
-) -> "Manifest | None":
-    """Where finished pictures are noted; None for a single one that nobody will resume."""
-    if len(jobs) == 1 and not options["resume"]:
-        return None
-    from convfilter.processing.manifest import Manifest
-
-    folder = Path(target) if Path(jobs[0].target) != Path(target) else Path(target).parent
-    what = (pipeline.digest, look, options["quality"], options["format_"])
-    return Manifest(folder, what, options["shard"] or (1, 1))

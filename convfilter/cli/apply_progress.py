@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 
 class Report:
-    """Takes each Done as it comes. Use as a context manager around the work."""
+    """Shows each JobResult as it comes. Use as a context manager around the work.
 
-    def __init__(self, total: int, options: dict[str, Any]):
+    total: how many pictures there are. json: print a line of JSON for each on stdout. quiet: nothing but
+    errors. verbose: name every file written. preview: draw the results. debug: show tracebacks.
+    """
+
+    def __init__(self, total: int, *, json: bool, quiet: bool, verbose: bool, preview: bool, debug: bool):
         self.total = total
-        self.json, self.quiet = options["as_json"], options["quiet"]
-        self.verbose, self.preview = options["verbose"], options["preview"]
+        self.json, self.quiet, self.verbose = json, quiet, verbose
+        self.preview, self.debug = preview, debug
         self.count: Counter[str] = Counter()
         self.first_error: ConvfilterError | None = None
         self.bar: Any = None
@@ -47,7 +51,7 @@ class Report:
         self.bar.start()
 
     def rows(self, done: int, rows: int) -> None:
-        """How far a single picture is that is written by strips."""
+        """Rows done of a single large picture, of so many in all."""
         if self.total > 1:
             return
         if not self.bar:
@@ -65,30 +69,38 @@ class Report:
                 + f" of {self.total}"
             )
 
-    def add(self, done: "JobResult") -> None:
-        self.count[done.status] += 1
-        if done.error:
-            self.first_error = self.first_error or done.error
-            if self.total > 1:
-                if click.get_current_context().find_root().params["debug"]:
-                    traceback.print_exception(done.error)
-                self._say(f"Error: {message(done.error)}")
-        elif self.verbose and not self.quiet:
-            more = f" … {done.targets[-1]}" if len(done.targets) > 1 else ""
-            self._say(f"{done.status} {done.targets[0]}{more}")
-        for note in () if self.quiet or self.json else done.notes:
-            self._say(f"Note: {done.source}: {note}")
+    def add(self, result: "JobResult") -> None:
+        self.count[result.status] += 1
+        self._say_what_became(result)
         if self.json:
-            click.echo(done.as_json(message))
-        if self.preview and done.pages:
-            from convfilter.cli.preview import show
-
-            for page in done.pages:
-                show(page, err() if "-" in done.targets or self.json else None)
+            click.echo(result.as_json(message))
+        if self.preview and result.pages:
+            self._draw(result)
         if self.bar and self.total > 1:
-            finished = self.bar.tasks[0]
-            rate = f"{finished.speed:.1f}/s" if finished.speed else ""
-            self.bar.update(self.task, advance=1, rate=rate)
+            speed = self.bar.tasks[0].speed
+            self.bar.update(self.task, advance=1, rate=f"{speed:.1f}/s" if speed else "")
+
+    def _say_what_became(self, result: "JobResult") -> None:
+        """The error, where it is not the only picture's; the files written, if asked for; the notes."""
+        if result.error:
+            self.first_error = self.first_error or result.error
+            if self.total > 1:
+                if self.debug:
+                    traceback.print_exception(result.error)
+                self._say(f"Error: {message(result.error)}")
+        elif self.verbose and not self.quiet:
+            more = f" … {result.targets[-1]}" if len(result.targets) > 1 else ""
+            self._say(f"{result.status} {result.targets[0]}{more}")
+        if not (self.quiet or self.json):
+            for note in result.notes:
+                self._say(f"Note: {result.source}: {note}")
+
+    def _draw(self, result: "JobResult") -> None:
+        """The result's pages in the terminal, on stderr where stdout is taken."""
+        from convfilter.cli.preview import show
+
+        for page in result.pages:
+            show(page, err() if "-" in result.targets or self.json else None)
 
     def _say(self, text: str) -> None:
         """A line on stderr, above the bar, never wrapped or read as markup."""

@@ -16,11 +16,12 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="An array of objects.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def list_(as_json: bool) -> None:
-    """List what is kept: bytes, last use, and what was compiled.
+    """List the compiled filters.
 
-    Filters of one structure share an entry, so that no names are listed.
+    Bytes, last use, and what was compiled: filters of the same structure share an entry, so there are no
+    names.
     """
     from convfilter.system.cache import entries, folder
 
@@ -49,7 +50,10 @@ def _row(path: Path) -> dict[str, Any]:
 
 @command.command()
 def clear() -> None:
-    """Delete what is kept; filters are compiled again when they are used."""
+    """Delete the compiled filters.
+
+    They are compiled again when they are used.
+    """
     from convfilter.system import cache
 
     click.echo(f"{cache.clear()} files deleted from {cache.folder()}")
@@ -57,7 +61,10 @@ def clear() -> None:
 
 @command.command()
 def warm() -> int:
-    """Compile every filter of the catalogue, so that each first use is as fast as the next."""
+    """Compile every kernel that has a name.
+
+    Then the first use of each is as fast as the next.
+    """
     from rich.progress import Progress
 
     from convfilter.cli.wording import message

@@ -21,7 +21,7 @@ def out() -> "Console":
 
 
 def plain(text: str) -> str:
-    """What a file says, without what would command the terminal."""
+    """A text from a file, its control characters replaced: they would be commands to the terminal."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 

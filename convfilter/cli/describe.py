@@ -26,8 +26,12 @@ class SizeType(PairType):
 @click.argument("filter", type=FilterType())
 @layer_options
 @click.option("--size", type=SizeType(), help="A picture's rows and columns, such as 9x9.")
-@click.option("--plan", is_flag=True, help="How the compiled engine lowers each convolution, and why.")
-@click.option("--json", "as_json", is_flag=True, help="The table as an object.")
+@click.option(
+    "--plan",
+    is_flag=True,
+    help="Show how the compiled engine computes each convolution, and what else it weighed.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 def command(
     filter: str,
     then: tuple[str, ...],
@@ -36,7 +40,7 @@ def command(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Show the Keras layers a FILTER becomes, and the weights with and without sharing.
+    """Show the Keras layers that a FILTER becomes, and their weights with and without sharing.
 
     \b
     convfilter describe sobel --size 480x640

@@ -11,8 +11,14 @@ from convfilter.cli.console import out
 
 @click.command("evaluate")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--data", default="mnist", show_default=True, metavar="PATH", help="A data set, as for train.")
-@click.option("--json", "as_json", is_flag=True, help="The report as an object.")
+@click.option(
+    "--data",
+    default="mnist",
+    show_default=True,
+    metavar="PATH",
+    help="A data set: a name or a path, as for train.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(model: Path, data: str, as_json: bool) -> None:
     """Judge a trained model on a data set's test pictures (or on all its labelled ones).
 
@@ -33,7 +39,7 @@ def command(model: Path, data: str, as_json: bool) -> None:
     check_fit(network, part, model)
     if classes != len(found.classes):
         raise DataError(
-            f"{model}: tells {classes} classes, {data} has {len(found.classes)}; "
+            f"{model}: knows {classes} classes, {data} has {len(found.classes)}; "
             "give the data it was made for"
         )
     report, confusion = assess(network, part, len(found.classes))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     type=click.Choice(["255", "65535", "1"]),
     help="White in the pixels that will enter: biases are fractions of it. [default: 255; 1 for unit values]",
 )
-@click.option("--json", "as_json", is_flag=True, help="What was written, as an object.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def command(
     filter: str, target: str, then: tuple[str, ...], full_scale: str | None, as_json: bool, **options: Any
 ) -> None:

@@ -18,7 +18,9 @@ from convfilter.cli.options import FilterType
 @click.option(
     "--as-is", is_flag=True, help="Give the network the picture as it is, without finding a digit in it."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print how the picture was prepared, and the layers.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print how the picture was prepared, and the layers, as JSON."
+)
 def command(model_or_filter: str, picture: Path, out: Path, columns: int, as_is: bool, as_json: bool) -> None:
     """Draw a contact sheet: the picture, then what every layer of a model or a filter makes of it.
 

@@ -14,16 +14,24 @@ import click
 )
 @click.option("--rate-new", type=float, default=1e-3, show_default=True, help="Learning rate of new layers.")
 @click.option(
-    "--rate-reused", type=float, default=1e-3, show_default=True, help="Of layers that keep weights."
+    "--rate-reused",
+    type=float,
+    default=1e-3,
+    show_default=True,
+    help="Learning rate of layers that keep their weights.",
 )
-@click.option("--each", type=click.IntRange(1), metavar="N", help="Use only N pictures a class.")
+@click.option("--each", type=click.IntRange(1), metavar="N", help="Use only N pictures of each class.")
 @click.option("--classes", type=click.IntRange(2), help="How many classes; default: what the data says.")
 @click.option("--keep-head", is_flag=True, help="Keep the last layer's weights too.")
-@click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
-@click.option("--batch-size", type=click.IntRange(1), default=32, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option("--epochs", type=click.IntRange(1), default=30, show_default=True, help="Passes over the data.")
+@click.option(
+    "--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Pictures per step."
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed gives the same bits."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/finetune-…]")
-@click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors and the result.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors and the result.")
 def command(
     model: Path, data: str, freeze: str, rate_new: float, rate_reused: float, each: int | None,
     classes: int | None, keep_head: bool, epochs: int, batch_size: int, seed: int, out: Path | None,

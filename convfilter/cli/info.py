@@ -14,8 +14,8 @@ PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "pillow", "click", "
 
 
 @click.command("info")
-@click.option("--backend", metavar="tensorflow|jax|torch", help="Ask this backend for its devices.")
-@click.option("--json", "as_json", is_flag=True, help="As an object.")
+@click.option("--backend", metavar="tensorflow|jax|torch", help="The backend whose devices are shown.")
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
 def command(backend: str | None, as_json: bool) -> None:
     """Show versions, Keras' backend and devices, and the folders kernels are looked up in."""
     from convfilter.backend import configured_backend

@@ -21,10 +21,13 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="An array of objects.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 @click.option("--tag", help="Only kernels with this tag.")
 def list_(as_json: bool, tag: str | None) -> None:
-    """List the kernels that can be named: yours, those of CONVFILTER_KERNELS, and those shipped."""
+    """List the kernels that have names.
+
+    They are those in your configuration folder, in the folders of CONVFILTER_KERNELS, and those shipped.
+    """
     from convfilter.errors import FilterError
     from convfilter.filters.catalogue import files
     from convfilter.filters.kernel import Kernel
@@ -71,13 +74,15 @@ def _print_list(rows: list[dict[str, Any]]) -> None:
 @command.command("show")
 @click.argument("name", type=FilterType(), metavar="NAME")
 @click.option(
-    "--json", "as_json", is_flag=True, help="The effective kernel and what follows from it, as an object."
+    "--json", "as_json", is_flag=True, help="Print the kernel as applied, and its properties, as JSON."
 )
 @click.option(
-    "--file", "as_file", is_flag=True, help="A kernel or pipeline file, which loads again and can be edited."
+    "--file", "as_file", is_flag=True, help="Print a kernel or pipeline file, to be edited and used."
 )
 def show(name: str, as_json: bool, as_file: bool) -> None:
-    """Show a kernel as it is applied: after divisor and flip, with its gain, rank and symmetry.
+    """Show a kernel as it is applied.
+
+    After divisor and flip, with its gain, rank and symmetry.
 
     \b
     convfilter kernels show sobel
@@ -142,7 +147,7 @@ def _print_kernel(kernel: "Kernel", facts: dict[str, Any]) -> None:
 
 
 def _each(numbers: list[float]) -> str:
-    """The numbers, or the one they all are."""
+    """The numbers in a row; one of them where all are equal."""
     words = [f"{number:.6g}" for number in numbers]
     return words[0] if len(set(words)) == 1 else " ".join(words)
 
@@ -167,7 +172,10 @@ def _matrix(weights: Any) -> "Text":
 @command.command("check")
 @click.argument("files", nargs=-1, required=True, type=click.Path())
 def check(files: tuple[str, ...]) -> int:
-    """Check kernel and pipeline files; say line, column, field and mend."""
+    """Check kernel and pipeline files.
+
+    Each mistake is one line: the place, the field, and what to change.
+    """
     from convfilter.errors import FilterError
     from convfilter.filters.load import load_file
 
@@ -185,7 +193,7 @@ def check(files: tuple[str, ...]) -> int:
 
 
 @command.command("schema")
-@click.option("--pipeline", is_flag=True, help="The schema of pipeline files instead.")
+@click.option("--pipeline", is_flag=True, help="Print the schema of pipeline files instead.")
 def schema(pipeline: bool) -> None:
     """Print the JSON Schema of kernel files."""
     from convfilter.filters.kernel_schema import KernelFile
@@ -198,10 +206,14 @@ def schema(pipeline: bool) -> None:
 @command.command("extract")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--layer", required=True, metavar="NAME", help="A convolution layer of the model.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where files go.")
-@click.option("--each", is_flag=True, help="Also a file a filter.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="The folder to write to."
+)
+@click.option("--each", is_flag=True, help="Write each filter to a file of its own too.")
 def extract(model: Path, layer: str, out: Path, each: bool) -> None:
-    """Write the kernels that a network has learned as kernel files, which `apply` runs on any picture.
+    """Write the kernels that a network has learned as files.
+
+    They are kernel files, which `apply` runs on any picture.
 
     MODEL is a .keras file, or the .npz of a run.
     """

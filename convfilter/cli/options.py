@@ -1,16 +1,26 @@
 """Options and parameter types that several commands share."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 from click.shell_completion import CompletionItem
 
 from convfilter.choices import BORDERS, COMBINES, DATA_FORMATS, POOL_MODES, VALUES
 
+if TYPE_CHECKING:
+    from convfilter.filters.settings import FilterSettings
 
-class PairType(click.ParamType):
-    """One whole number, or two joined by a comma: rows, columns."""
+
+class NamedType(click.ParamType):
+    """A type that is shown in the help under its own name, in small letters where the words are."""
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return self.name
+
+
+class PairType(NamedType):
+    """One whole number, or two joined by a comma: rows, columns. words: what may stand instead."""
 
     name = "N|N,M"
 
@@ -34,7 +44,7 @@ class PairType(click.ParamType):
         return (numbers[0], numbers[-1])
 
 
-class ShardType(click.ParamType):
+class ShardType(NamedType):
     """One part of several: I/N."""
 
     name = "I/N"
@@ -48,24 +58,22 @@ class ShardType(click.ParamType):
         return int(part), int(parts)
 
 
-class FilterType(click.ParamType):
+class FilterType(NamedType):
     """A FILTER, completed by kernel and formula names."""
 
     name = "FILTER"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         from convfilter.filters.catalogue import files
+        from convfilter.filters.formulas import FORMULAS
         from convfilter.images.formats import extension_format
 
         if extension_format(value) and value not in files():
             self.fail(f"{value} is a picture; a FILTER, such as sobel, comes before any picture", param, ctx)
-        names = value.split(",")
-        if len(names) > 1 and ":" not in value and all(name.strip() in files() for name in names):
-            this, following = (
-                f"{names[0].strip()} …",
-                " ".join(f"--then {name.strip()}" for name in names[1:]),
-            )
-            self.fail(f"{value}: one FILTER after another is written {this} {following}", param, ctx)
+        names = [name.strip() for name in value.split(",")]
+        if len(names) > 1 and all(name.partition(":")[0] in (*files(), *FORMULAS) for name in names):
+            following = " ".join(f"--then {name}" for name in names[1:])
+            self.fail(f"{value}: one FILTER after another is written {names[0]} … {following}", param, ctx)
         return value
 
     def shell_complete(
@@ -79,7 +87,7 @@ class FilterType(click.ParamType):
 
 
 def layer_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how a FILTER's convolutions are laid: those of pipeline.Settings."""
+    """Decorate a command with the options that say how a FILTER becomes layers, those of FilterSettings."""
     options = [
         click.option("--then", "then", multiple=True, type=FilterType(), metavar="FILTER",
                      help="Another filter after the first; may be repeated."),
@@ -87,18 +95,20 @@ def layer_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="Pixels added around the picture before each convolution. [default: same]"),
         click.option("--border", type=click.Choice(BORDERS),
                      help="What the added pixels hold; default: the kernel's."),
-        click.option("--strides", type=PairType(1), default=(1, 1), help="Step between windows."),
+        click.option("--strides", type=PairType(1), default=(1, 1),
+                     help="Step between windows. [default: 1]"),
         click.option("--dilation", type=PairType(1), default=(1, 1),
                      help="Step between the pixels a kernel looks at. [default: 1]"),
         click.option("--activation", metavar="NAME", help="A Keras activation, or abs."),
         click.option("--bias", type=float, help="Added to each result, a fraction of full scale."),
         click.option("--combine", type=click.Choice(COMBINES),
                      help="How a bank's filters become one picture; default: the kernel's."),
-        click.option("--pool", type=PairType(1), help="Pool after the last layer."),
+        click.option("--pool", type=PairType(1),
+                     help="Make one pixel of windows of this size, after the last layer."),
         click.option("--pool-mode", type=click.Choice(POOL_MODES), default="max", show_default=True,
-                     help="How a pool becomes a pixel."),
+                     help="What --pool takes of a window."),
         click.option("--values", type=click.Choice(VALUES),
-                     help="Pixels as stored (0–255, 0–65535) or scaled to 0–1."),
+                     help="Pixels as stored (0–255, 0–65535) or scaled to 0–1; default: the kernel's."),
         click.option("--data-format", type=click.Choice(DATA_FORMATS),
                      help="Order of the axes in the network; the results are the same."),
     ]  # fmt: skip
@@ -107,10 +117,10 @@ def layer_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def settings(options: dict[str, Any]) -> dict[str, Any]:
-    """Those of a command's options that pipeline.Settings takes."""
+def settings(options: dict[str, Any]) -> "FilterSettings":
+    """Those of a command's options that say how a filter becomes layers."""
     from dataclasses import fields
 
     from convfilter.filters.settings import Settings
 
-    return {field.name: options[field.name] for field in fields(Settings)}
+    return cast("FilterSettings", {field.name: options[field.name] for field in fields(Settings)})

@@ -12,7 +12,9 @@ import click
 @click.command("predict")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="One object a picture, with every probability.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object per picture, with every probability."
+)
 @click.option(
     "--csv", "table", type=click.Path(path_type=Path), help="Write one line per digit to this file."
 )

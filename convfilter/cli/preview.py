@@ -1,4 +1,4 @@
-"""A picture in the terminal: two pixels a character cell by the upper half block, shades without colour."""
+"""A picture in the terminal: two pixels per character, the upper half block; without colour, shades."""
 
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,7 @@ def _rgb(pixel: np.ndarray) -> str:
 
 
 def _eight_bit(picture: Picture) -> np.ndarray:
-    """(H, W, 3) floats of 0–255; floats that leave 0–1 are spread over it."""
+    """(H, W, 3) floats of 0–255; floats that leave 0–1 are stretched from smallest to largest."""
     pixels = np.nan_to_num(picture.pixels.astype(np.float32), posinf=1, neginf=0)
     low, high = (0.0, picture.full_scale)
     if picture.pixels.dtype.kind == "f" and (pixels.min() < 0 or pixels.max() > 1):
@@ -51,7 +51,7 @@ def _eight_bit(picture: Picture) -> np.ndarray:
 
 
 def _shrink(pixels: np.ndarray, columns: int) -> np.ndarray:
-    """Block averages, `columns` wide at most, an even number of rows."""
+    """Averages of blocks: at most `columns` wide, an even number of rows."""
     height, width = pixels.shape[:2]
     columns = min(columns, width)
     rows = max(2, round(height * columns / width / 2) * 2)

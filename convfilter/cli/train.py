@@ -9,21 +9,27 @@ from click.core import ParameterSource
 
 @click.command("train")
 @click.argument("dataset", metavar="mnist|fashion-mnist|NAME")
-@click.option("--data", metavar="PATH", help="Kaggle CSV, IDX, .npz, or a folder of folders.")
+@click.option(
+    "--data", metavar="PATH", help="Kaggle CSV, IDX, .npz, or a folder with a subfolder for each class."
+)
 @click.option(
     "--recipe", metavar="article|fast|best", default="article", show_default=True, help="How it is trained."
 )
 @click.option("--arch", "architecture", metavar="NAME", help="The network: lenet5, alexnet, zfnet, vgg11, …")
 @click.option("--epochs", type=click.IntRange(1), help="Default: the recipe's.")
 @click.option("--batch-size", type=click.IntRange(1), help="Default: the recipe's.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Same seed, same bits.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed gives the same bits."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/NAME-…]")
-@click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on where a run stopped.")
+@click.option(
+    "--resume", type=click.Path(path_type=Path), metavar="DIR", help="Continue the run in this folder."
+)
 @click.option("--limit", type=click.IntRange(10), help="Use only so many training and test pictures.")
 @click.option("--classes", type=click.IntRange(2), help="How many classes; default: what the data says.")
 @click.option("--tensorboard", is_flag=True, help="Write logs for TensorBoard into the run's folder.")
 @click.option("--backend", metavar="tensorflow|jax|torch", help="Keras' backend; default: KERAS_BACKEND.")
-@click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 def command(
     dataset: str, data: str | None, recipe: str, seed: int, out: Path | None, resume: Path | None,
     tensorboard: bool, backend: str | None, quiet: bool, **given: Any,
@@ -68,7 +74,7 @@ def command(
 
 
 def _refuse_beside_resume() -> None:
-    """UsageError for an option that a run already begun can't take."""
+    """Raise UsageError for an option that a run to be continued can't take."""
     context = click.get_current_context()
     for parameter in context.command.params:
         given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE

@@ -1,4 +1,4 @@
-"""What the user sees of a training, a bar and a line an epoch, and of a model file; TensorBoard's logs."""
+"""Terminal output of the training commands, TensorBoard logs, the warning before a model file is loaded."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ def say(text: str) -> None:
 
 
 def open_model(path: Path | str) -> Any:
-    """The network in a model file; where that can be code, after a word that it is."""
+    """Load the network in a model file, after a warning where such a file can hold code."""
     from convfilter.networks.load import check_kind, is_code, load_model, warn_text
 
     check_kind(Path(path))
@@ -24,9 +24,10 @@ def open_model(path: Path | str) -> Any:
 
 
 class Watch:
-    """Watches train.loop: data read, epoch, step, loss, accuracy and time left. A context manager.
+    """Shows a training as train.loop goes on: a bar with step, loss and time left; a line per epoch.
 
-    logs: the folder for TensorBoard's, if any; made when the first epoch is done.
+    A context manager. quiet: show nothing. logs: the folder for TensorBoard's logs, if any; it is made when
+    the first epoch is done.
     """
 
     def __init__(self, quiet: bool = False, logs: Path | None = None):
@@ -83,7 +84,7 @@ def _numbers(values: dict[str, float]) -> str:
 
 
 def _tensorboard(folder: Path) -> Callable[[], Any]:
-    """What makes its writer. Raises BackendError where it is not installed."""
+    """A function that opens TensorBoard's writer. Raises BackendError where it is not installed."""
     try:
         from tensorboard.summary import Writer
     except ImportError as error:

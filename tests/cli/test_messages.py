@@ -18,7 +18,7 @@ from convfilter.errors import DataError, FilterError
 
 LIBRARY = Path(package.__file__).parent
 # These write command lines: into kernel files, and into a run's README.
-WRITERS = ("train/extract.py", "train/card.py", "__main__.py")
+WRITERS = ("networks/extract.py", "train/card.py", "__main__.py")
 
 
 @pytest.fixture
@@ -274,7 +274,7 @@ def test_every_setting_that_is_advised_is_shown_as_an_option():
     advised = {
         word
         for name, tree in _library()
-        if name != "formulas.py"  # size=13 is a formula's parameter
+        if name != "filters/formulas.py"  # size=13 is a formula's parameter
         for node in ast.walk(tree)
         if isinstance(node, ast.Raise)
         for text in _texts(node)
