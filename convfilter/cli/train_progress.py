@@ -24,7 +24,7 @@ def open_model(path: Path | str) -> Any:
 
 
 class Watch:
-    """Watches train.loop: data read, epoch, step, loss, accuracy and time left. A context manager.
+    """Watches train.run: data read, epoch, step, loss, accuracy and time left. A context manager.
 
     logs: the folder for TensorBoard's, if any; made when the first epoch is done.
     """

@@ -10,7 +10,7 @@ from convfilter.errors import DataError, PictureError, printable
 from convfilter.images.picture import Picture
 from convfilter.images.read import read
 from convfilter.images.resize import eight_bit, fitted
-from convfilter.train.loop import predict
+from convfilter.networks.predict import predict
 
 _SURE = 0.9  # a probability; a network that knows digits is surer of most of those it is shown
 

@@ -74,6 +74,17 @@ def kernel_of(weights: np.ndarray, **fields: Any) -> Kernel:
     )
 
 
+def dilated(weights: np.ndarray, dilation: tuple[int, int]) -> np.ndarray:
+    """Weights (kh, kw, …) with dilation − 1 rows and columns of zeros between them."""
+    if dilation == (1, 1):
+        return weights
+    kh, kw = weights.shape[:2]
+    rows, columns = (kh - 1) * dilation[0] + 1, (kw - 1) * dilation[1] + 1
+    wide = np.zeros((rows, columns, *weights.shape[2:]), weights.dtype)
+    wide[:: dilation[0], :: dilation[1]] = weights
+    return wide
+
+
 def make_kernel(weights: Any, *, name: str = "kernel", **fields: Any) -> Kernel:
     """A kernel from numbers: `weights` as in a file (nested lists or an array), `fields` as in KernelFile.
 

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from convfilter.choices import ACTIVATIONS
-from convfilter.engines.stages import spread
 from convfilter.errors import FilterError, printable
 from convfilter.filters.json_document import MAX_BYTES
-from convfilter.filters.kernel import MAX_NAME, MAX_WEIGHTS, parse_kernel
+from convfilter.filters.kernel import MAX_NAME, MAX_WEIGHTS, dilated, parse_kernel
 from convfilter.filters.kernel_writer import format_json
 from convfilter.networks.layer_names import named_layers
-from convfilter.networks.load import file_hash
 from convfilter.system.atomic import atomic_write, make_folder
+from convfilter.system.checksum import file_hash
 
 if TYPE_CHECKING:
     from convfilter.model.build import keras
@@ -45,7 +44,7 @@ def extract(model: "keras.Model", layer_name: str, source: str) -> dict[str, Any
     layer = find_layer(model, layer_name)
     weights = _weights(layer, layer_name)
     if _written_out(layer):
-        weights = spread(weights, _dilation(layer))
+        weights = dilated(weights, _dilation(layer))
     bias = _bias(layer, weights.shape[3])
     _check_finite(layer_name, weights, bias)
     activation, left_out = _activation(layer)

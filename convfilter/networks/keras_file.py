@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from convfilter.errors import DataError, FilterError, printable
-from convfilter.networks.archive import MAX_TOTAL, check_size, first_line, opened
+from convfilter.system.archive import MAX_TOTAL, check_size, first_line, open_archive
 
 MAX_DESCRIPTION = 16 * 2**20  # bytes of config.json, and of metadata.json; GoogLeNet's is 85 kB
 SAVE = 'save it with model.save("name.keras") where it was made'
@@ -37,7 +37,7 @@ def read_description(path: Path) -> Any:
     Raises FilterError for an archive of something else, DataError for one that is damaged or dangerous to
     unpack.
     """
-    with opened(path) as archive:
+    with open_archive(path) as archive:
         _check_members(path, archive)
         text = archive.read(_CONFIG)
     try:

@@ -3,18 +3,17 @@
 A `.keras` file is code as much as data. An `.npz`, as a run leaves it beside, holds numbers only.
 """
 
-import hashlib
 import importlib
+import mimetypes
 import pkgutil
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convfilter.errors import DataError, FilterError, printable, refuse_address
-from convfilter.images.picture import extension_format
-from convfilter.networks.archive import first_line, too_large
 from convfilter.networks.keras_file import RESAVE, SAVE, check_classes, read_description
 from convfilter.networks.npz_file import load_npz
+from convfilter.system.archive import first_line, too_large
 
 if TYPE_CHECKING:
     from convfilter.model.build import keras
@@ -99,8 +98,8 @@ def check_kind(path: Path) -> None:
     extension = path.suffix.lower()
     by_content = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
     what = by_content or _KINDS.get(extension)
-    if extension_format(path) or extension == ".json":
-        what = "a picture" if extension_format(path) else "a filter's file"
+    if _is_picture(extension) or extension == ".json":
+        what = "a filter's file" if extension == ".json" else "a picture"
         raise FilterError(f"{printable(path)}: {what}; a MODEL is a .keras file, or the .npz of a run")
     if what or extension not in SUFFIXES:
         what = what or (
@@ -109,6 +108,12 @@ def check_kind(path: Path) -> None:
         raise FilterError(f"{printable(path)}: {what}; {_ONLY}; {SAVE}")
     if not zipfile.is_zipfile(path):
         raise DataError(f"{printable(path)}: no archive, or one cut short; get a sound copy")
+
+
+def _is_picture(extension: str) -> bool:
+    """Whether files of this extension hold pictures, as far as Python knows; .npy is one of ours."""
+    kind = mimetypes.guess_type(f"picture{extension}", strict=False)[0] or ""
+    return kind.startswith("image/") or extension == ".npy"
 
 
 def is_code(path: Path | str) -> bool:
@@ -122,12 +127,3 @@ def warn_text(path: Path | str) -> str:
         f"{printable(path)}: a model file is code: it says what this computer will run. "
         "Load only models whose source you trust."
     )
-
-
-def file_hash(path: Path | str) -> str:
-    """SHA-256 of a file, in hexadecimal. Raises DataError where it can't be read."""
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"{printable(path)}: {error.strerror or error}; check the file") from error

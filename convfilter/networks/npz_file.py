@@ -1,6 +1,6 @@
 """A trained network as numbers only: an `.npz` of its weights, with which of our architectures they are for.
 
-    architecture      its name in convfilter.train.architectures
+    architecture      its name in convfilter.networks.architectures
     input_shape       height, width, channels
     classes           how many it tells
     LAYER/VARIABLE    the weights
@@ -20,8 +20,8 @@ import numpy as np
 
 from convfilter.errors import DataError, FilterError, printable
 from convfilter.networks.architectures import ARCHITECTURES, build
-from convfilter.networks.archive import MAX_TOTAL, SMALL, check_size, opened, too_large
 from convfilter.networks.layer_names import named_weights
+from convfilter.system.archive import MAX_TOTAL, SMALL, check_size, open_archive, too_large
 from convfilter.system.atomic import atomic_write
 from convfilter.system.machine import available_memory
 
@@ -100,7 +100,7 @@ def load_npz(path: Path | str) -> "keras.Model":
     (exit 1) for one whose arrays are not that network's, or that is damaged or dangerous to unpack.
     """
     path = Path(path)
-    with opened(path) as archive:
+    with open_archive(path) as archive:
         network = _read_network(path, archive)
         _check_arrays(path, archive, _forms(path, network))
         model = network.build()

@@ -16,13 +16,15 @@ from convfilter.errors import DataError, FilterError
 from convfilter.model.build import keras
 from convfilter.system.atomic import make_folder
 from convfilter.train.data.dataset import Data, Dataset, Row
-from convfilter.train.loop import Plan, Watcher, evaluate, train
-from convfilter.train.run import CONFIG, describe_data, environment, write_json
+from convfilter.train.evaluation import evaluate
+from convfilter.train.plan import Plan
+from convfilter.train.run import Watcher, train
+from convfilter.train.run_folder import CONFIG, describe_data, environment, write_json
 
 
 @dataclass(frozen=True)
 class Rates:
-    """A recipe for `loop.train`: Adam with one rate for the reused layers and one for the new."""
+    """A recipe for `train`: Adam with one rate for the reused layers and one for the new."""
 
     new: float
     reused: float

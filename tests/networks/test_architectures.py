@@ -499,7 +499,9 @@ def test_wrong_shapes():
 
 def test_the_registry_imports_no_keras():
     """Importing the registry loads neither Keras nor TensorFlow."""
-    script = "import sys, convfilter.train.architectures; print({'keras', 'tensorflow'} & set(sys.modules))"
+    script = (
+        "import sys, convfilter.networks.architectures; print({'keras', 'tensorflow'} & set(sys.modules))"
+    )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout == "set()\n"
 

@@ -17,6 +17,7 @@ from convfilter.filters.load import load
 from convfilter.model.build import absolute, keras
 from convfilter.networks import extract as ex
 from convfilter.networks import load as models
+from convfilter.system.checksum import file_hash
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
 
@@ -496,6 +497,6 @@ def test_the_warning_and_the_hash(saved):
         True, False, False, True, True,
     ]  # fmt: skip
     assert "a model file is code" in models.warn_text(saved)
-    assert models.file_hash(saved) == hashlib.sha256(saved.read_bytes()).hexdigest()
+    assert file_hash(saved) == hashlib.sha256(saved.read_bytes()).hexdigest()
     with pytest.raises(DataError, match="No such file"):
-        models.file_hash(saved.with_name("none"))
+        file_hash(saved.with_name("none"))

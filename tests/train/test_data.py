@@ -17,7 +17,8 @@ import pytest
 from PIL import Image
 
 from convfilter.errors import ConvfilterError, DataError, FilterError
-from convfilter.train.data.dataset import Dataset, load, split
+from convfilter.train.data.dataset import Dataset, split
+from convfilter.train.data.load import load
 
 RNG = np.random.default_rng(3)
 HEAD = "label," + ",".join(f"pixel{i}" for i in range(784))
@@ -669,7 +670,7 @@ def test_named_sets_come_from_keras_quietly(monkeypatch, capsys, small):
 def test_offline(tmp_path):
     """Without a network the error says to fetch the files elsewhere; nothing is left in Keras' cache."""
     code = (
-        "from convfilter.train.data.dataset import load\nimport sys\nassert 'keras' not in sys.modules\n"
+        "from convfilter.train.data.load import load\nimport sys\nassert 'keras' not in sys.modules\n"
         "try: load('mnist')\nexcept Exception as error: print(type(error).__name__, error)"
     )
     away = {"KERAS_HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9", "no_proxy": ""}

@@ -292,7 +292,7 @@ def test_awkward_class_names_are_drawn_without_a_warning(data, tmp_path):
 
 
 def report_of(model, data):
-    from convfilter.train.run import assess
+    from convfilter.train.evaluation import assess
 
     return {"confusion": assess(model, data.test, 10)[1]}
 

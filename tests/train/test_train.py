@@ -16,9 +16,11 @@ import pytest
 from PIL import Image
 
 from convfilter.errors import DataError, FilterError
-from convfilter.train.data.dataset import Data, Dataset, load
+from convfilter.networks.predict import predict
+from convfilter.train.data.dataset import Data, Dataset
+from convfilter.train.data.load import load
 from convfilter.train.finetune import Tuning, few, finetune, fresh_copy, reuse
-from convfilter.train.loop import Plan, predict
+from convfilter.train.plan import Plan
 from convfilter.train.recipes import RECIPES, article, load_recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -215,7 +217,7 @@ def test_any_recipe_resumes_to_the_same_bits(recipe, architecture, digits, tmp_p
     import keras
 
     from convfilter.networks.architectures import build
-    from convfilter.train import loop
+    from convfilter.train import run
 
     some, others = digits.train.take(np.arange(60)), digits.train.take(np.arange(60, 70))
     plan = Plan(recipe, architecture, 6, 20, 3, 0.1)
@@ -224,7 +226,7 @@ def test_any_recipe_resumes_to_the_same_bits(recipe, architecture, digits, tmp_p
         (tmp_path / name).mkdir(exist_ok=True)
         keras.utils.set_random_seed(3)
         model = build(architecture)
-        return loop.train(model, load_recipe(recipe), plan, some, others, tmp_path / name, watcher)
+        return run.train(model, load_recipe(recipe), plan, some, others, tmp_path / name, watcher)
 
     whole = session("whole", Silent())
     with pytest.raises(KeyboardInterrupt):
@@ -240,15 +242,15 @@ def test_any_recipe_resumes_to_the_same_bits(recipe, architecture, digits, tmp_p
 def test_a_damaged_checkpoint_is_told(digits, tmp_path):
     """Cut short, or of another network."""
     from convfilter.networks.architectures import build
-    from convfilter.train import loop
+    from convfilter.train import run
 
     few_digits, plan = digits.train.take(np.arange(20)), Plan("fast", "fast", 1, 20, 3, 0.0)
-    loop.train(build("fast"), load_recipe("fast"), plan, few_digits, None, tmp_path, Silent())
+    run.train(build("fast"), load_recipe("fast"), plan, few_digits, None, tmp_path, Silent())
     whole = (tmp_path / "checkpoint.npz").read_bytes()
     for data, said in ((whole[:-100], "damaged"), (b"no", "damaged"), (whole, "another network")):
         (tmp_path / "checkpoint.npz").write_bytes(data)
         with pytest.raises(DataError, match=said):
-            loop.train(build("lenet5"), load_recipe("fast"), plan, few_digits, None, tmp_path, Silent())
+            run.train(build("lenet5"), load_recipe("fast"), plan, few_digits, None, tmp_path, Silent())
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -257,7 +259,7 @@ def test_keras_settings_change_no_training(recipe, digits, tmp_path, foreign_set
     import keras
 
     from convfilter.networks.architectures import build
-    from convfilter.train import loop
+    from convfilter.train import run
 
     few_digits = digits.train.take(np.arange(40))
     plan = Plan(recipe, "fast", 1, 20, 3, 0.0)
@@ -266,7 +268,7 @@ def test_keras_settings_change_no_training(recipe, digits, tmp_path, foreign_set
         with settings():
             keras.utils.set_random_seed(3)
             model = build("fast")
-            loop.train(
+            run.train(
                 model, load_recipe(recipe), plan, few_digits, few_digits, tmp_path / str(number), Silent()
             )
     usual, other = (weights(tmp_path / name / "checkpoint.npz") for name in "01")

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from convfilter.errors import DataError
-from convfilter.train.data.source import MAX_LABEL, Part, Progress, Source, check_bytes, opened
+from convfilter.train.data.source import MAX_LABEL, Part, Progress, Source, check_bytes, open_source
 
 _CHUNK = 4 << 20  # bytes
 _MAX_LINE = 16 << 20  # bytes
@@ -44,7 +44,7 @@ class _Columns:
 
 def read_csv(path: Path, progress: Progress | None = None) -> Part:
     """All rows; DataError with the line and column of the first that is wrong."""
-    with opened(path) as source:
+    with open_source(path) as source:
         columns, tables, lines, line = None, [], [], 1
         for chunk in _chunks(source, progress):
             if columns is None:

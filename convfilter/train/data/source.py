@@ -13,10 +13,10 @@ import numpy as np
 
 from convfilter.errors import DataError, printable, refuse_address
 from convfilter.images.sniff import reason
+from convfilter.system.archive import DEFLATE_MAX
 
 MAX_BYTES = 4 << 30  # of pixels in one file or folder; training holds them all in memory
 MAX_LABEL = 999
-DEFLATE_MAX = 1032  # the most that deflate can unpack from one byte, so a claim beyond it is false
 WANTED = (
     "a Kaggle CSV (train.csv, test.csv), IDX files (train-images-idx3-ubyte …), an .npz (x_train, y_train …) "
     "or a folder with a subfolder of pictures a class"
@@ -69,7 +69,7 @@ class Source:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[Source]:
+def open_source(path: Path) -> Iterator[Source]:
     """A regular file that isn't empty; DataError for anything else."""
     label = printable(path)
     try:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convfilter.train.data.dataset import Data, Dataset, as_floats, labels_of
+from convfilter.networks.predict import as_floats
+from convfilter.train.data.dataset import Data, Dataset, labels_of
 from convfilter.train.plots.figures import (
     BLUE,
     CELL,

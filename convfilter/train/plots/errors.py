@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convfilter.train.data.dataset import Dataset, as_floats, labels_of
+from convfilter.networks.predict import as_floats
+from convfilter.train.data.dataset import Dataset, labels_of
 from convfilter.train.plots.figures import (
     DIAGONAL,
     EMPTY,
