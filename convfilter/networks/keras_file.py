@@ -1,6 +1,6 @@
-"""A look inside a `.keras` file before Keras sees it, since such a file says what this computer will run.
+"""The check of a `.keras` file before Keras loads it, since such a file decides what this computer will run.
 
-Looked at are the archive's names, sizes and checksums, and every class that the network's description
+Checked are the archive's names, sizes and checksums, and every class that the network's description
 asks for.
 """
 
@@ -32,7 +32,7 @@ _VALUES = {"__keras_tensor__", "__tensor__", "__numpy__", "__slice__", "__ellips
 
 
 def read_description(path: Path) -> Any:
-    """What the file says of its network: config.json, once the archive has been checked.
+    """The description of the network, config.json, once the archive has been checked.
 
     Raises FilterError for an archive of something else, DataError for one that is damaged or dangerous to
     unpack.

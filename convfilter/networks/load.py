@@ -1,4 +1,4 @@
-"""Model files, `.keras` and `.npz`: loaded only after a look inside.
+"""Model files, `.keras` and `.npz`: checked before they are loaded.
 
 A `.keras` file is code as much as data. An `.npz`, as a run leaves it beside, holds numbers only.
 """
@@ -83,8 +83,8 @@ def _register_own_layers() -> None:
 
 
 def check_kind(path: Path) -> None:
-    """Raise for what is no model file by its name or first bytes: FilterError, which says what else it is, or
-    DataError where it is missing or damaged."""
+    """Raise FilterError for what is no model file by its name or first bytes, with what else it is, and
+    DataError for one that is missing or damaged."""
     if path.is_dir():
         kind = "a SavedModel folder" if (path / "saved_model.pb").exists() else "a folder"
         raise FilterError(f"{printable(path)}: {kind}; {_ONLY}; {SAVE}")
@@ -122,7 +122,7 @@ def is_code(path: Path | str) -> bool:
 
 
 def warn_text(path: Path | str) -> str:
-    """What the user should hear before a model that is_code is loaded from elsewhere."""
+    """The warning for the user before a model that is_code is loaded."""
     return (
         f"{printable(path)}: a model file is code: it says what this computer will run. "
         "Load only models whose source you trust."

@@ -1,4 +1,4 @@
-"""From pictures as they are stored to what a network says of them."""
+"""Pictures as they are stored in, a network's probabilities out."""
 
 from typing import TYPE_CHECKING
 

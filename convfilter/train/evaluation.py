@@ -51,7 +51,7 @@ def make_report(model: Any, data: Data, history: Sequence[Row], seconds: float) 
 
 
 def classes_of(model: Any, path: Path) -> int:
-    """How many classes the model tells apart. Raises FilterError for one that tells none."""
+    """How many classes the model knows. Raises FilterError for one whose results are no classes."""
     shape = model.output_shape
     if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] is None or shape[1] < 2:
         raise FilterError(f"{path}: its results are no classes; give a network that was trained to tell some")

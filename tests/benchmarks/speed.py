@@ -79,15 +79,15 @@ folder, out, side = sys.argv[1:4]
 names = sorted(os.listdir(folder))
 os.makedirs(out, exist_ok=True)
 def ours(names):
-    from convfilter.processing.batch import Output, run
+    from convfilter.processing.batch import WriteOptions, run
     from convfilter.engines import choose_engine
-    from convfilter.processing.apply import Look
+    from convfilter.processing.apply import PixelOptions
     from convfilter.filters.load import make_pipeline
     from convfilter.processing.jobs import plan
     jobs = plan([f"{folder}/{n}" for n in names], out, recursive=False, format_name=None, pages=1)
     engine = choose_engine(device="cpu")
     at_once = engine.threads
-    for done in run(jobs, make_pipeline("sobel"), Look(), Output(), engine.sharing(at_once), at_once):
+    for done in run(jobs, make_pipeline("sobel"), PixelOptions(), WriteOptions(), engine.sharing(at_once), at_once):
         assert done.status == "written", done
 def opencv(names):
     import cv2, numpy as np
@@ -140,7 +140,7 @@ if side == "OpenCV":
 else:
     from convfilter import make_kernel, make_pipeline
     from convfilter.engines import choose_engine
-    from convfilter.processing.apply import Filtered, in_order, strips
+    from convfilter.processing.apply import LazyPicture, in_order, strips
     from convfilter.engines.raster import of_array
     pipeline = make_pipeline(make_kernel(weights / np.abs(weights).sum((1, 2), keepdims=True)), border="reflect")
     engine = choose_engine(device="cpu", plan="direct" if side == "direct" else "auto")

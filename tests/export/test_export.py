@@ -251,6 +251,7 @@ def test_openvino_tells_its_full_scale_and_intel_nothing(tmp_path):
     assert "openvino_telemetry.main" not in sys.modules
 
 
+@pytest.mark.slow
 def test_keras_file_in_a_fresh_process(tmp_path):
     """A .keras file loads where only convfilter.model is imported, and gives SciPy's numbers."""
     export(make_pipeline("sobel-x", border="wrap"), tmp_path / "out.keras")
@@ -356,6 +357,7 @@ def test_what_must_be_equal_to_the_bit(whole, filters, settings, full):
     assert stays_whole(make_pipeline(filters, **settings), scale, scale) == whole
 
 
+@pytest.mark.slow
 def test_a_layer_that_a_format_lacks_is_named(convfilter, tmp_path):
     """LiteRT's softplus overflows on pixels as stored: the second filter is named, and nothing written."""
     needed(".tflite")

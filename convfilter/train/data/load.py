@@ -38,8 +38,8 @@ def load(
     color: True for three channels, False for one (Rec. 601 luma), None for what the pictures have.
     limit: at most so many training and so many test pictures, spread evenly over the file or folder.
     classes: how many there are in a file of numbered labels. By default ten for gray pictures of 28×28,
-        as MNIST has them, else as many as the largest label says.
-    progress: called with bytes done and all bytes of a file, or with pictures of a folder.
+        as MNIST has them, else one more than the largest label.
+    progress: called with (done, total), in bytes of a file or pictures of a folder.
     """
     _check_options(size, limit, classes)
     if source in NAMED:
@@ -51,12 +51,12 @@ def load(
         parts, found = _read(path, size, color, limit, progress)
         name, origin = re.sub(r"(\.csv|\.npz)?(\.gz)?$", "", path.resolve().name), str(source)
         names = found or _numbered(parts, classes)
-    sets = {part: _dataset(held, names, size, color, limit, part) for part, held in parts.items()}
+    sets = {part: _dataset(pictures, names, size, color, limit, part) for part, pictures in parts.items()}
     shapes = {part: each.images.shape[1:] for part, each in sets.items()}
     if len(set(shapes.values())) > 1:
-        said = ", ".join(f"{part} {shape}" for part, shape in shapes.items())
+        listed = ", ".join(f"{part} {shape}" for part, shape in shapes.items())
         raise DataError(
-            f"{printable(source)}: pictures of different shapes: {said}; give files that belong together"
+            f"{printable(source)}: pictures of different shapes: {listed}; give files that belong together"
         )
     return Data(name, names, sets.get("train"), sets.get("test"), sets.get("unlabelled"), origin)
 
@@ -89,16 +89,15 @@ def _read(
     if not path.is_dir():
         return _read_file(path, progress), ()
     files = _data_files(path)
+    parts: dict[str, Part] = {}
     if files:
-        held: dict[str, Part] = {}
         for part, file in files.items():
             found = _read_file(file, progress)
             if part == "train" and "unlabelled" in found:
                 raise DataError(f"{printable(file)}, line 1: no label column, which training needs; add it")
-            held |= {part: found["train"]} if set(found) == {"train"} else found
-        return held, ()
+            parts |= {part: found["train"]} if set(found) == {"train"} else found
+        return parts, ()
     folders = find_pictures(path)
-    parts: dict[str, Part] = {}
     for part in sorted(folders.parts, reverse=True):  # train first: test follows its size and channels
         chosen = folders.parts[part]
         chosen = [chosen[i] for i in _spread(len(chosen), limit)]
@@ -140,12 +139,12 @@ def _data_files(folder: Path) -> dict[str, Path]:
 
 
 def _says(name: str, word: str) -> bool:
-    """Whether a file's name has the word by itself: "latest" is no "test"."""
+    """Whether a file's name has the word by itself: "latest" has no "test"."""
     return re.search(rf"(?<![a-z])({word})(?![a-z])", name.lower()) is not None
 
 
 def _read_file(path: Path, progress: Progress | None) -> dict[str, Part]:
-    """The parts of one file, whose kind its name says, or else its first bytes."""
+    """The parts of one file; its name decides what kind it is, else its first bytes."""
     with open_source(path) as source:
         head = bytes(source.read(4))
     name = path.name.lower().removesuffix(".gz")
@@ -176,7 +175,7 @@ def _dataset(
     limit: int | None,
     name: str,
 ) -> Dataset:
-    """A part checked, and made what was asked for."""
+    """A part, its labels checked, with the limit, the channels and the size that are wanted."""
     if part.labels is not None:
         wrong = (part.labels < 0) | (part.labels >= len(classes))
         if wrong.any():

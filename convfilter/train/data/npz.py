@@ -22,20 +22,20 @@ def read_npz(path: Path, progress: Progress | None = None) -> dict[str, Part]:
         label, size = source.label, source.size
     with open_archive(path) as archive, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of headers written by Python 2
-        held = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        found = {part: pair for part, pair in _PAIRS.items() if pair[0] in held or pair[1] in held}
-        lacking = [name for pair in found.values() for name in pair if name not in held]
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        found = {part: pair for part, pair in _PAIRS.items() if pair[0] in members or pair[1] in members}
+        lacking = [name for pair in found.values() for name in pair if name not in members]
         if lacking or not found:
             raise DataError(
                 f"{label}: no array {' or '.join(lacking or _PAIRS['train'])}; it holds "
-                f"{', '.join(printable(name) for name in list(held)[:8]) or 'nothing'}, "
+                f"{', '.join(printable(name) for name in list(members)[:8]) or 'nothing'}, "
                 f"where x_train, y_train, x_test and y_test are wanted"
             )
         parts = {}
         for done, (part, (x, y)) in enumerate(found.items(), 1):
-            check_size(path, held[x], math.inf, DEFLATE_MAX)
-            check_size(path, held[y], math.inf, DEFLATE_MAX)
-            parts[part] = _npz_part(archive, held[x], held[y], label)
+            check_size(path, members[x], math.inf, DEFLATE_MAX)
+            check_size(path, members[y], math.inf, DEFLATE_MAX)
+            parts[part] = _npz_part(archive, members[x], members[y], label)
             if progress:
                 progress(size * done // len(found), size)
         return parts
@@ -59,7 +59,7 @@ class _Stored:
         return self.header[2]
 
     def read(self) -> np.ndarray:
-        """The array; DataError where the archive holds fewer bytes than it says."""
+        """The array; DataError where the archive has fewer bytes than its header claims."""
         with self.archive.open(self.info) as file:
             shape, fortran, dtype = npy_header(file, DataError)
             data = file.read()
@@ -89,7 +89,7 @@ def _npz_stored(archive: zipfile.ZipFile, info: zipfile.ZipInfo, label: str) -> 
     """One array, its data unread; DataError for Python objects and for a size that can't be right."""
     place = f"{label}, {printable(info.filename)}"
     with archive.open(info) as file:
-        header = npy_header(file, lambda said: DataError(f"{place}: {said}"))
+        header = npy_header(file, lambda fault: DataError(f"{place}: {fault}"))
         there = info.file_size - file.tell()
     shape, _, dtype = header
     if dtype.hasobject:

@@ -1,12 +1,12 @@
-"""The pictures of a run folder, by matplotlib: a module for each thing they are of.
+"""The pictures of a run folder, drawn by Matplotlib.
 
     data.py     how many pictures each class has, some of them, and augmented ones
-    curves.py   the training's course
+    curves.py   loss, accuracy and learning rate by epoch
     errors.py   what was taken for what, and the worst errors
     kernels.py  what the first convolution has learned
-    figures.py  the look that they share
+    figures.py  colours, sizes and axes that they share
 
-draw_NAME(…) gives a Figure, which figures.save writes. Only Figure objects are made, so neither pyplot nor
+draw_NAME(…) returns a Figure, which figures.save writes. Only Figure objects are made, so neither pyplot nor
 rcParams changes for a program that uses them too.
 """
 
