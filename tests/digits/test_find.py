@@ -14,7 +14,7 @@ from sklearn.svm import SVC
 
 from convfilter.digits.find import find_digits
 from convfilter.errors import PictureError
-from convfilter.train.data.dataset import load
+from convfilter.train.data.load import load
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +186,7 @@ def test_a_sloping_line(some):
     assert digits[0].box[0] > digits[-1].box[0]  # uphill
 
 
+@pytest.mark.slow
 def test_one_digit_alone_fills_the_picture(some, classify):
     """A crop close around one digit, dark or bright, gives that digit."""
     images, labels = some
