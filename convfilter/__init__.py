@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from convfilter.errors import BackendError, ConvfilterError, FilterError, PictureError
-    from convfilter.filters.kernel import Kernel, make_kernel
+    from convfilter.filters.kernel import Kernel
+    from convfilter.filters.kernel_file import make_kernel
     from convfilter.filters.load import load, make_pipeline
     from convfilter.filters.pipeline import Pipeline
     from convfilter.model.build import build
@@ -32,7 +33,7 @@ _HOME = {
     "apply": "processing.apply",
     "build": "model.build",
     "load": "filters.load",
-    "make_kernel": "filters.kernel",
+    "make_kernel": "filters.kernel_file",
     "make_pipeline": "filters.load",
 }
 __all__ = [

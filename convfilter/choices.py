@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, get_args
 
-from convfilter.errors import ConvfilterError, FilterError
+from convfilter.errors import ConvfilterError, FilterError, did_you_mean
 
 Activation = Literal[
     "abs", "celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish",
@@ -12,7 +12,8 @@ Activation = Literal[
 ]  # fmt: skip
 Border = Literal["zero", "edge", "reflect", "symmetric", "wrap"]
 Color = Literal["gray", "each", "luma"]
-Combine = Literal["none", "magnitude", "max", "absmax", "sum", "mean"]
+Combining = Literal["magnitude", "max", "absmax", "sum", "mean"]
+Combine = Literal["none", Combining]
 DataFormat = Literal["channels_last", "channels_first"]
 Engine = Literal["auto", "keras", "compiled"]
 Layout = Literal["kh,kw,in,out", "out,in,kh,kw"]
@@ -20,6 +21,8 @@ Plan = Literal["auto", "direct"]
 PoolMode = Literal["max", "average"]
 Range = Literal["clip", "abs", "rescale", "signed", "gain", "raw"]
 Values = Literal["stored", "unit"]
+
+ACROSS_CHANNELS = ("softmax", "log_softmax", "sparsemax")  # activations that mix a pixel's channels
 
 ACTIVATIONS: tuple[str, ...] = get_args(Activation)
 BORDERS: tuple[str, ...] = get_args(Border)
@@ -40,9 +43,7 @@ def check_word(
     """Raise `error` unless `value` is one of the words that `name` may be."""
     if isinstance(value, str) and value in words:
         return
-    import difflib  # only for a mistake
-    import reprlib
+    import reprlib  # only for a mistake
 
-    near = difflib.get_close_matches(str(value)[:100], words, 1)
-    hint = f'did you mean "{near[0]}"?' if near else f"use {', '.join(words)}"
+    hint = did_you_mean(value, words, f"use {', '.join(words)}", quote='"')
     raise error(f"{name} can't be {reprlib.repr(value)}; {hint}")

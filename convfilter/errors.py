@@ -12,6 +12,7 @@ Python writes them, range="raw"; the commands show these as their options, --ran
 
 import os
 import re
+from collections.abc import Iterable
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")  # one slash where a Path has been made of it
 
@@ -64,3 +65,23 @@ def printable(name: object) -> str:
     """A name for a one-line message: escaped where it has control characters."""
     text = str(name)
     return text if text.isprintable() else ascii(text)
+
+
+def reason(error: BaseException) -> str:
+    """What a foreign exception says, for a one-line message: its kind and the first line of its text."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:300].removesuffix(": ")
+
+
+def nearest(word: object, known: Iterable[str], count: int = 1, cutoff: float = 0.6) -> list[str]:
+    """Up to `count` of the known words that may be meant; cutoff: how alike they must be, from 0 to 1."""
+    import difflib  # only for a mistake
+
+    return difflib.get_close_matches(str(word)[:100], known, count, cutoff)
+
+
+def did_you_mean(
+    word: object, known: Iterable[str], otherwise: str = "", quote: str = "", cutoff: float = 0.6
+) -> str:
+    """'did you mean gaussian?', the name in quotes if asked for; `otherwise` where no known word is near."""
+    near = nearest(word, known, cutoff=cutoff)
+    return f"did you mean {quote}{near[0]}{quote}?" if near else otherwise

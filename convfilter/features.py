@@ -10,7 +10,7 @@ import numpy as np
 
 from convfilter.errors import FilterError, printable
 from convfilter.filters.geometry import resolve_padding
-from convfilter.filters.pipeline import Activation, Combine, Conv, Layer, Pad, Pipeline, Pool
+from convfilter.filters.pipeline import Pipeline
 from convfilter.images.picture import Picture, format_of, full_scale
 from convfilter.system.atomic import atomic_write
 
@@ -31,7 +31,8 @@ def layer_outputs(model: Any, array: np.ndarray) -> list[Output]:
 
 
 def _pipeline_outputs(pipeline: Pipeline, array: np.ndarray) -> list[Output]:
-    from convfilter.model.build import build, keras
+    from convfilter.model.boot import keras
+    from convfilter.model.build import build
     from convfilter.system.stderr import quiet
 
     full = 1.0 if pipeline.values == "unit" else full_scale(array.dtype)
@@ -39,7 +40,7 @@ def _pipeline_outputs(pipeline: Pipeline, array: np.ndarray) -> list[Output]:
     pipeline = resolve_padding(
         replace(pipeline, data_format="channels_last"), (planes.shape[0], planes.shape[1])
     )
-    names = [_layer_name(layer) for layer in pipeline.layers]
+    names = [layer.label for layer in pipeline.layers]
     with quiet():
         model = build(pipeline, full)
         cut = keras.Model(model.inputs, [layer.output for layer in model.layers])
@@ -47,23 +48,8 @@ def _pipeline_outputs(pipeline: Pipeline, array: np.ndarray) -> list[Output]:
     return [("input", planes), *zip(names, _maps(results), strict=True)]
 
 
-def _layer_name(layer: Layer) -> str:
-    match layer:
-        case Pad(border=border):
-            return f"pad {border}"
-        case Conv(name=name, activation=function):
-            return name if function == "linear" else f"{name}, {function}"
-        case Activation(function):
-            return function
-        case Combine(how):
-            return how
-        case Pool(size, mode):
-            return f"{mode}-pool {size[0]}×{size[1]}"
-    return type(layer).__name__
-
-
 def _model_outputs(model: Any, array: np.ndarray) -> list[Output]:
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
     from convfilter.system.stderr import quiet
 
     layers = [

@@ -12,7 +12,7 @@ from convfilter import features
 from convfilter.errors import FilterError, PictureError
 from convfilter.features import contact_sheet, layer_outputs
 from convfilter.images.text import text_mask
-from convfilter.model.build import keras
+from convfilter.model.boot import keras
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
 

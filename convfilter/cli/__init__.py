@@ -49,12 +49,11 @@ class Commands(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        import difflib
+        from convfilter.errors import did_you_mean
 
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
-            near = difflib.get_close_matches(name, COMMANDS, 1)
-            hint = f"did you mean {near[0]}?" if near else f"the commands are {', '.join(COMMANDS)}"
+            hint = did_you_mean(name, COMMANDS, f"the commands are {', '.join(COMMANDS)}")
             ctx.fail(f'no command "{name}"; {hint}')
         return super().resolve_command(ctx, args)
 

@@ -51,7 +51,8 @@ def list_(as_json: bool, tag: str | None) -> None:
 
 
 def _print_list(rows: list[dict[str, Any]]) -> None:
-    from convfilter.filters.formulas import FORMULAS, signature
+    from convfilter.filters.formula_text import signature
+    from convfilter.filters.formulas import FORMULAS
 
     console = out()
     console.print(f"{'name':<22}{'size':<7}{'filters':>7}  description", style="bold")
@@ -188,9 +189,9 @@ def check(files: tuple[str, ...]) -> int:
 def schema(pipeline: bool) -> None:
     """Print the JSON Schema of kernel files."""
     from convfilter.filters.kernel_schema import KernelFile
-    from convfilter.filters.pipeline_file import PipelineFile
+    from convfilter.filters.pipeline_file import pipeline_model
 
-    model = PipelineFile if pipeline else KernelFile
+    model = pipeline_model() if pipeline else KernelFile
     click.echo(json.dumps(model.model_json_schema(), indent=2))
 
 

@@ -111,6 +111,6 @@ def settings(options: dict[str, Any]) -> dict[str, Any]:
     """Those of a command's options that pipeline.Settings takes."""
     from dataclasses import fields
 
-    from convfilter.filters.pipeline import Settings
+    from convfilter.filters.settings import Settings
 
     return {field.name: options[field.name] for field in fields(Settings)}

@@ -16,10 +16,11 @@ from convfilter.engines.litert import function
 from convfilter.engines.planner import allowed_errors, choose
 from convfilter.engines.raster import LARGE, LazyPlanes, Run, of_array, through
 from convfilter.engines.stage_words import in_words
-from convfilter.engines.stages import Stage, Step, Weights, cut
+from convfilter.engines.stages import NoStep, Stage, Step, Weights, cut
 from convfilter.errors import BackendError, FilterError
 from convfilter.filters.geometry import resolve_padding
-from convfilter.filters.pipeline import Pair, Pipeline
+from convfilter.filters.layer import Pair
+from convfilter.filters.pipeline import Pipeline
 from convfilter.filters.whole_numbers import stays_whole
 from convfilter.system import cache
 from convfilter.system.cache import Entry
@@ -68,7 +69,7 @@ class CompiledEngine:
         """As filtering.Engine. Raises NotCompiled for what only Keras can run, unless it falls back."""
         try:
             return open_raster(pipeline, source, full_scale, self.plan)
-        except NotCompiled:
+        except (NotCompiled, NoStep):
             if not self.falls_back:
                 raise
         from convfilter.engines.keras_engine import KerasEngine
@@ -185,7 +186,7 @@ def _runs(entry: Entry, stage: Stage) -> bool:
 def _export(structure: Structure) -> Entry:
     """Keras' own export of the structure, with numbers that can be found in it."""
     from convfilter.engines.stage_model import build_stage, export_litert
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     if keras.config.backend() != "tensorflow":
         raise NotCompiled(

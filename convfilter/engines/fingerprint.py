@@ -10,7 +10,14 @@ from pathlib import Path
 PACKAGES = ("convfilter", "keras", "tensorflow", "ai_edge_litert")
 # Modules that decide what a structure is compiled to, and whether that is kept as Keras' own result.
 SOURCES = (
+    "choices",
+    "filters/conv",
+    "filters/layer",
+    "filters/layers",
+    "filters/padding",
     "filters/whole_numbers",
+    "model/boot",
+    "model/layers",
     "model/build",
     "engines/stages",
     "engines/stage_model",

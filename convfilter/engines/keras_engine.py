@@ -10,10 +10,11 @@ import numpy as np
 
 from convfilter.engines.raster import LazyPlanes, Run, of_array, through
 from convfilter.engines.stages import Stage, cut, direct
-from convfilter.errors import BackendError, ConvfilterError, PictureError
+from convfilter.errors import BackendError, ConvfilterError, PictureError, reason
 from convfilter.filters.geometry import peak_bytes, resolve_padding
 from convfilter.filters.pipeline import Pipeline
-from convfilter.model.build import build, keras
+from convfilter.model.boot import keras
+from convfilter.model.build import build
 from convfilter.system.interrupts import interrupts_held
 from convfilter.system.machine import SHARE, available_memory
 from convfilter.system.stderr import quiet
@@ -104,7 +105,7 @@ def run(pipeline: Pipeline, batch: np.ndarray, full_scale: float, device: str = 
 
 
 def _what_failed(error: Exception, name: str) -> str:
-    said = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+    said = reason(error)
     if isinstance(error, MemoryError) or any(words in said.lower() for words in _OUT_OF_MEMORY):
         return f"not enough memory for {name}; make the picture smaller"
     return f"Keras on {keras.config.backend()} failed in {name}: {said}"

@@ -18,9 +18,11 @@ from convfilter.engines.stages import (
     Weights,
     banded,
     direct,
-    spread,
 )
-from convfilter.filters.pipeline import Combine, Conv, Pipeline, channels
+from convfilter.filters.conv import Conv
+from convfilter.filters.kernel import spread
+from convfilter.filters.layers import Combine
+from convfilter.filters.pipeline import Pipeline, channels
 from convfilter.filters.whole_numbers import EXACT
 
 OVERFLOWING = ("exponential",)  # activations that enlarge differences without bound

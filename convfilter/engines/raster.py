@@ -13,7 +13,7 @@ from itertools import groupby
 import numpy as np
 
 from convfilter.engines.stages import Stage
-from convfilter.filters.pipeline import Pair
+from convfilter.filters.layer import Pair
 
 LARGE = 2**25  # pixels; a larger picture is worked on by strips
 Run = Callable[[np.ndarray], np.ndarray]  # float32 (1, rows, columns, channels) → the result, or its planes

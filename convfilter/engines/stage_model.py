@@ -1,7 +1,6 @@
-"""A stage's steps as a keras.Sequential of Keras' own layers and two small ones."""
+"""A stage's steps as a keras.Sequential of Keras' own layers and two of model/layers.py."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -15,58 +14,10 @@ from convfilter.engines.stages import (
     Step,
     Weights,
 )
-from convfilter.model.build import activation_of, keras, layers, ops
+from convfilter.model.boot import keras, layers
+from convfilter.model.layers import CombineChannelBlocks, RepeatChannels, activation_of
 from convfilter.system.stderr import quiet
 from convfilter.system.temporary import folder_in
-
-_register = keras.saving.register_keras_serializable(package="convfilter")
-
-
-@_register
-class RepeatChannels(layers.Layer):
-    """All channels, `copies` times one after the other."""
-
-    def __init__(self, copies: int, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.copies = copies
-
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        return (*input_shape[:-1], input_shape[-1] * self.copies)
-
-    def call(self, x: Any) -> Any:
-        return ops.concatenate([x] * self.copies, axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "copies": self.copies}
-
-
-@_register
-class CombineChannelBlocks(layers.Layer):
-    """`blocks` equal runs of channels into one, element by element; how: as in CombineFilters."""
-
-    def __init__(self, how: str, blocks: int, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.how, self.blocks = how, blocks
-
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        return (*input_shape[:-1], input_shape[-1] // self.blocks)
-
-    def call(self, x: Any) -> Any:
-        if self.how == "magnitude":
-            return ops.sqrt(self._reduce(ops.square(x), ops.add))
-        if self.how in ("max", "absmax"):
-            return self._reduce(ops.abs(x) if self.how == "absmax" else x, ops.maximum)
-        total = self._reduce(x, ops.add)
-        return total / self.blocks if self.how == "mean" else total
-
-    def _reduce(self, x: Any, join: Any) -> Any:
-        result, *rest = ops.split(x, self.blocks, axis=-1)
-        for block in rest:
-            result = join(result, block)
-        return result
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "how": self.how, "blocks": self.blocks}
 
 
 def build_stage(steps: Sequence[Step], channels: int) -> keras.Sequential:

@@ -13,12 +13,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from convfilter.filters.pipeline import Activation, Combine, Conv, CoverPad, Layer, Pad, Pair, Pipeline, Pool
+from convfilter.choices import ACROSS_CHANNELS
+from convfilter.errors import BackendError
+from convfilter.filters.conv import Conv
+from convfilter.filters.kernel import spread
+from convfilter.filters.layer import Layer, Pair
+from convfilter.filters.layers import Activation, Combine, Pool
+from convfilter.filters.padding import CoverPad, Pad
+from convfilter.filters.pipeline import Pipeline
 
 MOST_POINTERS = 2**24  # LiteRT keeps one for each tap and pixel of a convolution's or pool's result
-ACROSS_CHANNELS = ("softmax", "log_softmax", "sparsemax")  # activations that mix a pixel's channels
 NO_PAD = Pad(0, 0, 0, 0)
 WIDE = 8  # phases
+
+
+class NoStep(BackendError):
+    """A layer that has no step, so that only Keras can run it, on whole pictures."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +166,8 @@ def _segments(layers: Sequence[Layer]) -> list[tuple[Pad, Conv | Pool | None, li
         elif isinstance(layer, Conv | Pool):
             found.append((pad or NO_PAD, layer, []))
             pad = None
+        elif not isinstance(layer, Activation | Combine):
+            raise NoStep(f'only Keras runs {layer.keras_name}, and not by strips; use engine="keras"')
         elif pad is None and found:
             found[-1][2].append(layer)
         else:
@@ -212,12 +224,10 @@ def direct(conv: Conv, phases: int = 1) -> Rewrite:
     The bias is already in the units of the pixels.
     """
     if phases == 1:
-        weights, dilation = conv.weights, conv.dilation
-        if conv.strides != (1, 1) and conv.dilation != (1, 1):  # Keras can't dilate beside strides
-            weights, dilation = spread(conv.weights, conv.dilation), (1, 1)
-        kh, kw, channels, filters = weights.shape
-        step = Convolve((kh, kw), channels, filters, conv.strides, dilation, conv.activation)
-        return Rewrite("direct", (step,), _numbers(weights, conv.bias))
+        conv = conv.for_keras()
+        kh, kw, channels, filters = conv.weights.shape
+        step = Convolve((kh, kw), channels, filters, conv.strides, conv.dilation, conv.activation)
+        return Rewrite("direct", (step,), _numbers(conv.weights, conv.bias))
     band = banded(spread(conv.weights, (1, conv.dilation[1])), phases)
     kh, blocks, channels, filters = band.shape
     step = Convolve((kh, blocks), channels, filters, (1, 1), (conv.dilation[0], 1), conv.activation)
@@ -227,18 +237,6 @@ def direct(conv: Conv, phases: int = 1) -> Rewrite:
 
 def _numbers(weights: np.ndarray, bias: np.ndarray) -> tuple[Weights, Weights]:
     return Weights(weights.astype(np.float32)), Weights(bias.astype(np.float32))
-
-
-def spread(weights: np.ndarray, dilation: Pair) -> np.ndarray:
-    """The weights with zeros between them."""
-    if dilation == (1, 1):
-        return weights
-    kh, kw = weights.shape[:2]
-    wide = np.zeros(
-        ((kh - 1) * dilation[0] + 1, (kw - 1) * dilation[1] + 1, *weights.shape[2:]), weights.dtype
-    )
-    wide[:: dilation[0], :: dilation[1]] = weights
-    return wide
 
 
 def banded(weights: np.ndarray, phases: int) -> np.ndarray:

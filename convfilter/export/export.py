@@ -29,9 +29,10 @@ from convfilter.errors import BackendError, FilterError, printable
 from convfilter.export.formats import Batches, Format, Ran, format_of
 from convfilter.filters.geometry import receptive_fields, resolve_padding
 from convfilter.filters.layer_table import table
-from convfilter.filters.load import make_pipeline
-from convfilter.filters.pipeline import CoverPad, Pipeline
-from convfilter.filters.settings import Filters, FilterSettings
+from convfilter.filters.load import Filters, make_pipeline
+from convfilter.filters.padding import CoverPad
+from convfilter.filters.pipeline import Pipeline
+from convfilter.filters.settings import FilterSettings
 from convfilter.filters.whole_numbers import stays_whole
 from convfilter.system.atomic import atomic_write
 from convfilter.system.interrupts import interrupts_held

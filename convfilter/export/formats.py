@@ -45,7 +45,7 @@ def format_of(path: Path) -> Format:
 
 def _signature(model: Any) -> list[Any]:
     """The model's one input, under a name that doesn't depend on what was built before."""
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     return [keras.InputSpec(dtype="float32", shape=model.input_shape, name="picture")]
 
@@ -94,7 +94,7 @@ def _write_openvino(model: Any, path: Path, facts: dict[str, str]) -> None:
 
 
 def _run_keras(path: Path, batches: Batches) -> Ran:
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     model = keras.saving.load_model(path, safe_mode=True)
     results = [  # one picture at a time, as the engine does

@@ -1,13 +1,14 @@
 """Where kernels are: the user's folder, the folders of CONVFILTER_KERNELS, then those shipped."""
 
-import difflib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from convfilter.errors import FilterError
-from convfilter.filters.formulas import FORMULAS, is_formula, parse_formula
-from convfilter.filters.kernel import Kernel, read_kernel
+from convfilter.errors import FilterError, nearest
+from convfilter.filters.formula_text import is_formula, parse_formula
+from convfilter.filters.formulas import FORMULAS
+from convfilter.filters.kernel import Kernel
+from convfilter.filters.kernel_file import read_kernel
 from convfilter.system import machine
 
 SCHEMA_SUFFIX = ".schema.json"
@@ -48,7 +49,7 @@ def _kernel_files(folder: Path) -> Iterator[Path]:
             if not path.name.endswith(SCHEMA_SUFFIX) and path.is_file():
                 yield path
     except OSError as error:
-        raise FilterError(f"{folder}: {error.strerror}; mend CONVFILTER_KERNELS") from error
+        raise FilterError(f"{folder}: {error.strerror}; correct CONVFILTER_KERNELS") from error
 
 
 def find(name: str, others: Iterable[str] = (), folder: Path = Path()) -> Path:
@@ -67,10 +68,7 @@ def find(name: str, others: Iterable[str] = (), folder: Path = Path()) -> Path:
     for beside in (f"{name}.json", name):
         if os.path.isfile(folder / beside):
             raise FilterError(f'no kernel named "{name}"; did you mean the file ./{beside}?')
-    near = (
-        difflib.get_close_matches(name.lower(), [*known, *others], 3)
-        or [other for other in known if name in other][:3]
-    )
+    near = nearest(name.lower(), [*known, *others], 3) or [other for other in known if name in other][:3]
     hint = f"did you mean {' or '.join(near)}?" if near else "see `convfilter kernels list`"
     raise FilterError(f'no kernel named "{name}"; {hint}')
 

@@ -1,19 +1,18 @@
-"""Kernels by formula: `gaussian:sigma=2,size=13`, or `gaussian` alone for the defaults.
+"""Kernels by formula: a function each, whose docstring holds the formula, its source and its units.
 
 Lengths are in pixels, angles in degrees; x runs to the right, y down. Weights are correlation kernels.
 An even size has its centre between four pixels, which moves the picture by half a pixel.
 """
 
-import difflib
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, cos, isfinite, isqrt, pi, radians, sin
+from math import ceil, cos, isqrt, pi, radians, sin
 from typing import Any
 
 import numpy as np
 
 from convfilter.errors import FilterError
+from convfilter.filters.formula_samples import bell, coverage, derivative, laplacian, steps
 from convfilter.filters.kernel import MAX_SIDE, MAX_WEIGHTS, Kernel, kernel_of
 
 # Lowest and highest value. Below sigma 0.1 the samples miss the bell, below wavelength 2 the wave; a dog's
@@ -24,7 +23,6 @@ LIMITS: dict[str, tuple[float, float]] = {
     "theta": (-360, 360), "wavelength": (2, 10000), "gamma": (0.01, 100), "psi": (-360, 360),
 }  # fmt: skip
 WHOLE = {"size", "orientations"}
-SUBSAMPLES = 16  # a pixel's coverage is counted on 16×16 points
 
 
 def gaussian(sigma: float = 1.0, size: int | None = None) -> Kernel:
@@ -36,7 +34,7 @@ def gaussian(sigma: float = 1.0, size: int | None = None) -> Kernel:
     """
     _check(sigma=sigma, size=size)
     side = _side(size, 3 * sigma)
-    return _kernel("gaussian", _bell(sigma, side), sigma=sigma, size=side)
+    return _kernel("gaussian", bell(sigma, side), sigma=sigma, size=side)
 
 
 def dog(sigma: float = 1.0, ratio: float = 1.6, size: int | None = None) -> Kernel:
@@ -47,7 +45,7 @@ def dog(sigma: float = 1.0, ratio: float = 1.6, size: int | None = None) -> Kern
     """
     _check(sigma=sigma, ratio=ratio, size=size)
     side = _side(size, 3 * sigma * ratio, least=3)
-    weights = _bell(sigma, side) - _bell(sigma * ratio, side)
+    weights = bell(sigma, side) - bell(sigma * ratio, side)
     return _kernel("dog", weights, sigma=sigma, ratio=ratio, size=side)
 
 
@@ -60,7 +58,7 @@ def log(sigma: float = 1.4, size: int | None = None) -> Kernel:
     """
     _check(sigma=sigma, size=size)
     side = _side(size, 4 * sigma, least=3)
-    return _kernel("log", _laplacian(sigma, side), sigma=sigma, size=side)
+    return _kernel("log", laplacian(sigma, side), sigma=sigma, size=side)
 
 
 def motion(length: float = 9, angle: float = 0) -> Kernel:
@@ -75,7 +73,7 @@ def motion(length: float = 9, angle: float = 0) -> Kernel:
     def inside(x: np.ndarray, y: np.ndarray) -> Any:
         return (np.abs(x * c - y * s) <= length / 2) & (np.abs(x * s + y * c) <= 0.5)
 
-    weights = _coverage(inside, length * abs(c) + abs(s), length * abs(s) + abs(c))
+    weights = coverage(inside, length * abs(c) + abs(s), length * abs(s) + abs(c))
     return _kernel("motion", weights, length=length, angle=angle)
 
 
@@ -86,7 +84,7 @@ def disk(radius: float = 3) -> Kernel:
     points a pixel), divided by their sum. radius in pixels.
     """
     _check(radius=radius)
-    weights = _coverage(lambda x, y: x * x + y * y <= radius * radius, 2 * radius, 2 * radius)
+    weights = coverage(lambda x, y: x * x + y * y <= radius * radius, 2 * radius, 2 * radius)
     return _kernel("disk", weights, radius=radius)
 
 
@@ -103,7 +101,7 @@ def gabor(
     """
     _check(sigma=sigma, theta=theta, wavelength=wavelength, gamma=gamma, psi=psi, size=size)
     side = _side(size, 3 * sigma / min(gamma, 1), odd=True)
-    x, y, c, s = _steps(side), _steps(side)[:, None], cos(radians(theta)), sin(radians(theta))
+    x, y, c, s = steps(side), steps(side)[:, None], cos(radians(theta)), sin(radians(theta))
     u, v = x * c + y * s, y * c - x * s
     envelope = np.exp(-(u**2 + (gamma * v) ** 2) / (2 * sigma**2))
     weights = envelope * np.cos(2 * pi * u / wavelength - radians(psi))
@@ -140,9 +138,9 @@ def leung_malik(size: int = 49) -> Kernel:
     side = _side(size, 0, least=3, odd=True, filters=48)
     scales = [2 ** (k / 2) for k in range(1, 5)]
     kinds = [(order, sigma, 90 - 30 * k) for order in (1, 2) for sigma in scales[:3] for k in range(6)]
-    bank = [_derivative(*kind, side) for kind in kinds]
+    bank = [derivative(*kind, side) for kind in kinds]
     for sigma in scales:
-        bank += [_bell(sigma, side), _laplacian(sigma, side), _laplacian(3 * sigma, side)]
+        bank += [bell(sigma, side), laplacian(sigma, side), laplacian(3 * sigma, side)]
     return _kernel("leung-malik", np.stack([f / np.abs(f).sum() for f in bank]), size=side)
 
 
@@ -154,7 +152,7 @@ def unsharp(sigma: float = 1.0, amount: float = 1.0, size: int | None = None) ->
     """
     _check(sigma=sigma, amount=amount, size=size)
     side = _side(size, 3 * sigma, odd=True)
-    weights = -amount * _bell(sigma, side)
+    weights = -amount * bell(sigma, side)
     weights[side // 2, side // 2] += 1 + amount
     return _kernel("unsharp", weights, sigma=sigma, amount=amount, size=side)
 
@@ -203,68 +201,6 @@ FORMULAS: dict[str, Formula] = {
 }
 
 
-def is_formula(text: str) -> bool:
-    """Whether the part before the colon is a formula's name."""
-    return text.partition(":")[0] in FORMULAS
-
-
-def signature(name: str) -> dict[str, float | None]:
-    """Parameters and defaults of the formula `name`; None is worked out from the others."""
-    return {key: value.default for key, value in inspect.signature(FORMULAS[name].make).parameters.items()}
-
-
-def parse_formula(text: str) -> Kernel:
-    """The kernel of `name` or `name:parameter=value,…`. Raises FilterError.
-
-    >>> parse_formula("gaussian:sigma=2").size
-    (13, 13)
-    """
-    name, colon, rest = text.partition(":")
-    try:
-        if name not in FORMULAS:
-            raise FilterError(f"no such formula; {_suggest(name, FORMULAS)}")
-        return FORMULAS[name].make(**_parameters(name, rest) if colon else {})
-    except FilterError as error:
-        message = f"{text[:100]}: {error}"
-        raise FilterError("".join(c if c.isprintable() else "?" for c in message)) from None
-
-
-def _parameters(name: str, text: str) -> dict[str, float]:
-    known = signature(name)
-    found: dict[str, float] = {}
-    for part in text.split(","):
-        key, equals, value = (word.strip() for word in part.partition("="))
-        if not equals:
-            value = key[:40] if _is_number(key) else "…"
-            raise FilterError(f'"{part[:40]}" has no "="; write {name}:{next(iter(known))}={value}')
-        if key not in known:
-            raise FilterError(f'unknown parameter "{key[:40]}"; {_suggest(key, known)}')
-        if key in found:
-            raise FilterError(f"{key} is given twice; remove one")
-        found[key] = _number(key, value)
-    return found
-
-
-def _suggest(word: str, known: dict[str, Any]) -> str:
-    near = difflib.get_close_matches(word[:100], known, 1)
-    return f"did you mean {near[0]}?" if near else f"use {', '.join(known)}"
-
-
-def _number(key: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise FilterError(f'{key} must be a number, not "{text[:40]}"') from None
-    return int(value) if key in WHOLE and value.is_integer() else value
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return isfinite(float(text))
-    except ValueError:
-        return False
-
-
 def _check(**values: float | None) -> None:
     for key, value in values.items():
         low, high = LIMITS[key]
@@ -308,41 +244,3 @@ def _kernel(formula: str, weights: np.ndarray, **values: float) -> Kernel:
 
 def _text(value: float) -> str:
     return repr(float(value)).removesuffix(".0")
-
-
-def _steps(side: int) -> np.ndarray:
-    """Distances of a row's pixels from its middle."""
-    return np.arange(side) - (side - 1) / 2
-
-
-def _bell(sigma: float, side: int) -> np.ndarray:
-    row = np.exp(-((_steps(side) / sigma) ** 2) / 2)
-    return np.asarray(np.outer(row, row) / row.sum() ** 2)
-
-
-def _laplacian(sigma: float, side: int) -> np.ndarray:
-    squares = (_steps(side) / sigma) ** 2
-    r2 = squares + squares[:, None]
-    weights = (r2 - 2) * np.exp(-r2 / 2) / (2 * pi * sigma**4)
-    return np.asarray(weights - weights.mean())
-
-
-def _derivative(order: int, sigma: float, towards: float, side: int) -> np.ndarray:
-    """A Gaussian's derivative across its long side, towards that many degrees as seen; mean 0."""
-    x, up, c, s = _steps(side), -_steps(side)[:, None], cos(radians(towards)), sin(radians(towards))
-    across, along = (x * c + up * s) / sigma, (up * c - x * s) / (3 * sigma)
-    weights = (across if order == 1 else across**2 - 1) * np.exp(-(across**2 + along**2) / 2)
-    return np.asarray(weights - weights.mean())
-
-
-def _coverage(inside: Callable[..., np.ndarray], width: float, height: float) -> np.ndarray:
-    """Share of each pixel inside a centred shape of that extent, over their sum."""
-    # Whole pixels touched beside the middle one; 1e-9, as the cosine of 90° isn't quite 0.
-    right, down = (ceil(extent / 2 - 0.5 - 1e-9) for extent in (width, height))
-    x, y = np.arange(-right, right + 1), np.arange(-down, down + 1)[:, None]
-    offsets = (np.arange(SUBSAMPLES) + 0.5) / SUBSAMPLES - 0.5
-    points = np.zeros((2 * down + 1, 2 * right + 1))
-    for dx in offsets:
-        for dy in offsets:
-            points += inside(x + dx, y + dy)
-    return np.asarray(points / points.sum())

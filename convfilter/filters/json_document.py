@@ -4,7 +4,6 @@
 giant numbers) and finds the place of a value, so that an error can point at it.
 """
 
-import difflib
 import json
 import re
 import stat
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from convfilter.errors import FilterError, refuse_address
+from convfilter.errors import FilterError, nearest, refuse_address
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 32  # the deepest legal file has 9 levels: a pipeline with a five-bracket kernel inline
@@ -30,12 +29,12 @@ def _nearest(path: Path) -> str:
         there = [each.stem for each in path.parent.glob("*.json")]
     except (OSError, ValueError):
         there = []
-    near = difflib.get_close_matches(path.name.removesuffix(".json"), there, 1)
+    near = nearest(path.name.removesuffix(".json"), there)
     return f"did you mean {path.with_name(near[0] + '.json')}?" if near else "check the name"
 
 
 def _not_json(text: str, error: json.JSONDecodeError) -> tuple[int, str]:
-    """Where a text stops being JSON, and what is wrong; the mend too where it is one of the usual slips."""
+    """Where a text stops being JSON, and what is wrong; the fix too where it is one of the usual slips."""
     here, before = text[error.pos : error.pos + 1], text[: error.pos].rstrip()
     said = f"{error.msg[0].lower()}{error.msg[1:]}"
     if here == "'":
@@ -45,7 +44,7 @@ def _not_json(text: str, error: json.JSONDecodeError) -> tuple[int, str]:
     elif here in ("}", "]") and before.endswith(","):
         return len(before) - 1, f"not JSON: {LAST_COMMA}"
     elif said == "extra data":
-        said = 'something follows the end; a kernel is {"weights": [[1, 2], [3, 4]]}, a list a row'
+        said = 'something follows the end; a kernel is {"weights": [[1, 2], [3, 4]]}, one list per row'
     return error.pos, f"not JSON: {said}"
 
 

@@ -1,6 +1,5 @@
-"""What is wrong with a JSON file, in one line with its place and mend: pydantic's errors in plain words."""
+"""What is wrong with a JSON file, in one line with its place and fix: pydantic's errors in plain words."""
 
-import difflib
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from convfilter.errors import did_you_mean
 from convfilter.filters.json_document import Path_
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -16,9 +16,9 @@ Model = TypeVar("Model", bound=BaseModel)
 def validate(
     model: type[Model], data: Any, fail: Any, parts: Mapping[str, type[BaseModel]] = MappingProxyType({})
 ) -> Model:
-    """`model` from JSON data, its first mistake told through `fail(message, path)`.
+    """`model` from JSON data, its first mistake reported through `fail(message, path)`.
 
-    `parts` are the models nested in it, by their union tags: whose fields an unknown one may mean.
+    `parts` are the models of its unions by their tags; their fields are suggested for an unknown one.
     """
     if not isinstance(data, dict):
         fail(f"expected an object in braces, not {_kind(data)}", ())
@@ -75,10 +75,8 @@ def _explain(error: Any, path: Path_, model: type[BaseModel]) -> str:
     kind, where = error["type"], field_name(path, _levels(error))
     if kind == "extra_forbidden":
         known = [field.alias or name for name, field in model.model_fields.items()]
-        near = difflib.get_close_matches(str(path[-1]), known, 1)
-        return f'unknown field "{str(path[-1])[:40]}"; ' + (
-            f'did you mean "{near[0]}"?' if near else "remove it"
-        )
+        hint = did_you_mean(path[-1], known, "remove it", quote='"')
+        return f'unknown field "{str(path[-1])[:40]}"; {hint}'
     if kind == "missing":
         return f'no "{path[-1]}"; add it'
     if kind == "finite_number":
@@ -95,9 +93,8 @@ def _explain(error: Any, path: Path_, model: type[BaseModel]) -> str:
     if kind in _WANTED:
         return f"{where} must be {_WANTED[kind]}, not {got}"
     if kind == "literal_error":
-        near = difflib.get_close_matches(str(error["input"]), _choices(error), 1)
-        hint = f'; did you mean "{near[0]}"?' if near else ""
-        return f"{where} must be {error['ctx']['expected']}, not {got}{hint}"
+        hint = did_you_mean(error["input"], _choices(error), quote='"')
+        return f"{where} must be {error['ctx']['expected']}, not {got}{hint and '; '}{hint}"
     message = error["msg"]
     return f"{where}: {message[0].lower()}{message[1:]}"
 

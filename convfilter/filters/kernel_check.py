@@ -1,7 +1,7 @@
 """Whether a kernel file is right, decided in microseconds and without pydantic.
 
 Loading pydantic takes longer than filtering a picture. So a file that is surely good is accepted here, and
-anything else is handed to kernelfile.py, which has the last word and explains the mistake. A test holds
+anything else is handed to kernel_schema.py, which has the last word and explains the mistake. A test holds
 that the two agree.
 """
 

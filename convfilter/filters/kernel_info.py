@@ -6,7 +6,8 @@ import numpy as np
 
 from convfilter.filters.bounds import Bounds, bounds
 from convfilter.filters.kernel import Kernel
-from convfilter.filters.pipeline import Settings, chain
+from convfilter.filters.pipeline import chain
+from convfilter.filters.settings import Settings
 
 
 def gain(kernel: Kernel) -> Bounds | None:

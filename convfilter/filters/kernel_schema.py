@@ -1,6 +1,6 @@
 """The JSON form of a kernel: the definition from which the schema is printed and mistakes are explained.
 
-kernelcheck.py accepts what is good without loading this.
+kernel_check.py accepts what is good without loading this.
 """
 
 from typing import Annotated, Any, Literal
@@ -9,16 +9,15 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from convfilter.choices import Activation, Border, Color, Combine, DataFormat, Layout, Range, Values
 from convfilter.filters.json_errors import validate
-from convfilter.filters.kernel import MAX_BIAS, MAX_NAME
+from convfilter.filters.json_types import Bias, Number
+from convfilter.filters.kernel import MAX_NAME
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
-# fail_fast: a file of a million mistakes is told its first one without collecting the others.
+# fail_fast: of a million mistakes the first one is reported, without collecting the others.
 Row = Annotated[list[Number], Field(min_length=1, fail_fast=True)]
 Matrix = Annotated[list[Row], Field(min_length=1, fail_fast=True)]
 Bank = Annotated[list[Matrix], Field(min_length=1, fail_fast=True)]
 Tensor = Annotated[list[Bank], Field(min_length=1, fail_fast=True)]
 Brackets = Annotated[list[Tensor], Field(min_length=1, max_length=1)]
-Bias = Annotated[float, Field(ge=-MAX_BIAS, le=MAX_BIAS, allow_inf_nan=False)]
 
 
 def _depth(value: Any) -> str:

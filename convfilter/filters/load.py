@@ -1,22 +1,22 @@
 """FILTER: from what the user typed to a Pipeline."""
 
-import difflib
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import fields
-from math import isfinite
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Unpack
 
-from convfilter.choices import ACTIVATIONS, BORDERS, COMBINES, DATA_FORMATS, POOL_MODES, VALUES, check_word
 from convfilter.errors import FilterError
-from convfilter.filters import formulas
 from convfilter.filters.catalogue import locate
+from convfilter.filters.formula_text import parse_formula
 from convfilter.filters.json_document import Document
-from convfilter.filters.kernel import MAX_BIAS, Kernel, kernel_from_document
-from convfilter.filters.pipeline import MAX_PAD, Pair, Pipeline, Settings, chain
-from convfilter.filters.settings import Filters, FilterSettings
+from convfilter.filters.kernel import Kernel
+from convfilter.filters.kernel_file import kernel_from_document
+from convfilter.filters.pipeline import Pipeline, chain
+from convfilter.filters.settings import OF_LAYERS, FilterSettings, Settings, checked
+
+Filter = str | Path | Kernel | Pipeline  # text is a name, a file's path, or a formula
+Filters = Filter | Sequence[Filter]  # one, or several in a row
 
 
 def load(text: str | Path) -> Kernel | Pipeline:
@@ -26,11 +26,11 @@ def load(text: str | Path) -> Kernel | Pipeline:
     (2, (13, 13))
     """
     path = locate(str(text))
-    return load_file(path) if path else formulas.parse_formula(str(text))
+    return load_file(path) if path else parse_formula(str(text))
 
 
 def load_file(path: Path) -> Kernel | Pipeline:
-    """The kernel or pipeline in a JSON file. Raises FilterError with line, column and mend."""
+    """The kernel or pipeline in a JSON file. Raises FilterError with line, column and the fix."""
     document = Document.read(path)
     if isinstance(document.data, dict) and "layers" in document.data:
         from convfilter.filters.pipeline_file import read_pipeline  # loads pydantic
@@ -52,7 +52,7 @@ def make_pipeline(filters: Filters, **settings: Unpack[FilterSettings]) -> Pipel
     Pool(size=(2, 2), mode='max')
     """
     parts = [_loaded(part) for part in (filters if isinstance(filters, list | tuple) else [filters])]
-    chosen = _settings(settings)
+    chosen = checked(settings)
     if parts and all(isinstance(part, Pipeline) for part in parts):
         _refuse_idle(parts[0].name, chosen)
     return chain(parts, chosen)
@@ -69,68 +69,10 @@ def _loaded(part: Any) -> Kernel | Pipeline:
     )
 
 
-_WORDS = {
-    "border": BORDERS,
-    "activation": ACTIVATIONS,
-    "combine": COMBINES,
-    "pool_mode": POOL_MODES,
-    "values": VALUES,
-    "data_format": DATA_FORMATS,
-}
-_PAIRS = {"pad": 0, "strides": 1, "dilation": 1, "pool": 1}  # and their least
-_AMOUNTS = ("same", "valid", "cover")  # of padding, beside numbers
-
-
-def _settings(given: Mapping[str, Any]) -> Settings:
-    """What was given, checked, as Settings."""
-    defaults = {field.name: field.default for field in fields(Settings)}
-    for name in given:
-        if name not in defaults:
-            near = difflib.get_close_matches(name, defaults, 1)
-            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(defaults)}"
-            raise FilterError(f"no setting {name}; {hint}")
-    return Settings(**{name: _checked(name, value, defaults[name]) for name, value in given.items()})
-
-
-def _checked(name: str, value: Any, default: Any) -> Any:
-    """A setting's value as Settings holds it; None only where that is its default."""
-    if value is None and default is None:
-        return None
-    if name == "bias":
-        return _bias(value)
-    if name == "pad" and isinstance(value, str) and value in _AMOUNTS:
-        return value
-    if name in _PAIRS:
-        return _pair(name, value)
-    check_word(name, value, _WORDS[name])
-    return value
-
-
-def _pair(name: str, value: Any) -> Pair:
-    """Rows and columns from one whole number or two."""
-    both = value if isinstance(value, list | tuple) else (value, value)
-    whole = all(isinstance(part, Integral) and not isinstance(part, bool) for part in both)
-    if not whole or len(both) != 2 or not all(_PAIRS[name] <= part <= MAX_PAD for part in both):
-        words = ", or same, valid or cover" if name == "pad" else ""
-        raise FilterError(
-            f"{name} can't be {reprlib.repr(value)}; "
-            f"use one whole number or two, from {_PAIRS[name]} to {MAX_PAD}{words}"
-        )
-    return int(both[0]), int(both[1])
-
-
-def _bias(value: Any) -> float:
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or not isfinite(value) or abs(value) > MAX_BIAS:
-        raise FilterError(f"bias can't be {reprlib.repr(value)}; use a fraction of full scale, such as 0.5")
-    return float(value)
-
-
 def _refuse_idle(name: str, settings: Settings) -> None:
     """A pipeline file sets its layers itself; a setting for them would silently do nothing."""
     for setting in fields(Settings):
-        is_layer = setting.name in ("pad", "border", "strides", "dilation", "activation", "bias", "combine")
-        if is_layer and getattr(settings, setting.name) != setting.default:
+        if setting.name in OF_LAYERS and getattr(settings, setting.name) != setting.default:
             raise FilterError(
                 f"{name} is a pipeline, which sets each layer's {setting.name} by itself; edit the file"
             )

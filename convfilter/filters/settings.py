@@ -1,18 +1,30 @@
-"""The settings of a filter's layers, by name and type: what editors complete and type checkers know.
+"""The settings of a filter's layers: their types, for editors and type checkers, defaults and checks."""
 
-`pipeline.Settings` holds them with their defaults; `filters.make_pipeline` checks what was given.
-"""
+import reprlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from math import isfinite
+from numbers import Integral, Real
+from typing import Any, Literal, TypedDict
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Literal, TypedDict
-
-from convfilter.choices import Activation, Border, Combine, DataFormat, PoolMode, Values
-from convfilter.filters.kernel import Kernel
-from convfilter.filters.pipeline import Pair, Pipeline
-
-Filter = str | Path | Kernel | Pipeline  # text is a name, a file's path, or a formula
-Filters = Filter | Sequence[Filter]  # one, or several in a row
+from convfilter.choices import (
+    ACTIVATIONS,
+    BORDERS,
+    COMBINES,
+    DATA_FORMATS,
+    POOL_MODES,
+    VALUES,
+    Activation,
+    Border,
+    Combine,
+    DataFormat,
+    PoolMode,
+    Values,
+    check_word,
+)
+from convfilter.errors import FilterError, did_you_mean
+from convfilter.filters.kernel import MAX_BIAS
+from convfilter.filters.layer import MAX_PAD, Pair
 
 Sizes = int | Pair | list[int]  # rows and columns; one number is both
 
@@ -62,3 +74,80 @@ class FilterSettings(TypedDict, total=False):
     data_format: DataFormat | None
     """Order of the axes inside the network, "channels_last" or "channels_first"; results are the same.
     None: the kernel's."""
+
+
+OF_LAYERS = ("pad", "border", "strides", "dilation", "activation", "bias", "combine")  # not of a Pipeline's
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Checked settings with their defaults; FilterSettings says what each is, and what None means."""
+
+    pad: str | Pair = "same"
+    border: str | None = None
+    strides: Pair = (1, 1)
+    dilation: Pair = (1, 1)
+    activation: str | None = None
+    bias: float | None = None
+    combine: str | None = None
+    pool: Pair | None = None
+    pool_mode: str = "max"
+    values: str | None = None
+    data_format: str | None = None
+
+
+DEFAULTS = Settings()
+_WORDS = {
+    "border": BORDERS,
+    "activation": ACTIVATIONS,
+    "combine": COMBINES,
+    "pool_mode": POOL_MODES,
+    "values": VALUES,
+    "data_format": DATA_FORMATS,
+}
+_PAIRS = {"pad": 0, "strides": 1, "dilation": 1, "pool": 1}  # and their least
+_AMOUNTS = ("same", "valid", "cover")  # of padding, beside numbers
+
+
+def checked(given: Mapping[str, Any]) -> Settings:
+    """What was given as Settings. Raises FilterError for what is unknown or wrong."""
+    defaults = {field.name: field.default for field in fields(Settings)}
+    for name in given:
+        if name not in defaults:
+            hint = did_you_mean(name, defaults, f"the settings are {', '.join(defaults)}")
+            raise FilterError(f"no setting {name}; {hint}")
+    return Settings(**{name: _checked(name, value, defaults[name]) for name, value in given.items()})
+
+
+def _checked(name: str, value: Any, default: Any) -> Any:
+    """A setting's value as Settings holds it; None only where that is its default."""
+    if value is None and default is None:
+        return None
+    if name == "bias":
+        return _bias(value)
+    if name == "pad" and isinstance(value, str) and value in _AMOUNTS:
+        return value
+    if name in _PAIRS:
+        return _pair(name, value)
+    check_word(name, value, _WORDS[name])
+    return value
+
+
+def _pair(name: str, value: Any) -> Pair:
+    """Rows and columns from one whole number or two."""
+    both = value if isinstance(value, list | tuple) else (value, value)
+    whole = all(isinstance(part, Integral) and not isinstance(part, bool) for part in both)
+    if not whole or len(both) != 2 or not all(_PAIRS[name] <= part <= MAX_PAD for part in both):
+        words = ", or same, valid or cover" if name == "pad" else ""
+        raise FilterError(
+            f"{name} can't be {reprlib.repr(value)}; "
+            f"use one whole number or two, from {_PAIRS[name]} to {MAX_PAD}{words}"
+        )
+    return int(both[0]), int(both[1])
+
+
+def _bias(value: Any) -> float:
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not isfinite(value) or abs(value) > MAX_BIAS:
+        raise FilterError(f"bias can't be {reprlib.repr(value)}; use a fraction of full scale, such as 0.5")
+    return float(value)

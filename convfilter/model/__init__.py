@@ -1,3 +1,3 @@
 """A Pipeline as a Keras model. Importing this package imports Keras and registers its own layers."""
 
-import convfilter.model.build  # noqa: F401
+import convfilter.model.layers  # noqa: F401

@@ -1,17 +1,16 @@
 """A convolution layer of Keras as numbers: weights, bias, activation, and how `apply` computes the same."""
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convfilter.choices import ACTIVATIONS
-from convfilter.errors import FilterError, printable
-from convfilter.filters.kernel import MAX_WEIGHTS, dilated
+from convfilter.errors import FilterError, did_you_mean, printable
+from convfilter.filters.kernel import MAX_WEIGHTS, spread
 from convfilter.networks.layer_names import named_layers
 
 if TYPE_CHECKING:
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
 # Classes of layers whose weights make one kernel; all but Conv2D may have zeros in it.
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D", "GroupedConv2D", "TableConv2D")
@@ -28,9 +27,8 @@ def find_layer(model: "keras.Model", name: str) -> Any:
         raise FilterError(
             f'{model.name}: "{name}" is a {type(layers[name]).__name__} layer, which is no kernel; {have}'
         )
-    near = difflib.get_close_matches(name, usable, 1, 0.5)
-    hint = f'did you mean "{near[0]}"? ' if near else ""
-    raise FilterError(f'{model.name}: no layer "{printable(name)}"; {hint}{have}')
+    hint = did_you_mean(name, usable, quote='"', cutoff=0.5)
+    raise FilterError(f'{model.name}: no layer "{printable(name)}"; {hint}{hint and " "}{have}')
 
 
 def settings(layer: Any) -> dict[str, Any]:
@@ -71,7 +69,7 @@ def weights_of(layer: Any, name: str) -> np.ndarray:
     Raises FilterError for a layer `name` that isn't built, or is too large for a kernel file.
     """
     weights = _full_weights(layer, name)
-    return dilated(weights, _dilation(layer)) if _written_out(layer) else weights
+    return spread(weights, _dilation(layer)) if _written_out(layer) else weights
 
 
 def _full_weights(layer: Any, name: str) -> np.ndarray:
@@ -109,7 +107,7 @@ def bias_of(layer: Any, filters: int) -> np.ndarray:
 
 
 def _float32(variable: Any) -> np.ndarray:
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     fixed = variable if isinstance(variable, keras.Variable) else keras.ops.stop_gradient(variable)
     return np.asarray(fixed).astype(np.float32)
@@ -117,7 +115,8 @@ def _float32(variable: Any) -> np.ndarray:
 
 def activation_of(layer: Any) -> tuple[str, str]:
     """Its name in a kernel file, or "linear" and the name of what a kernel file can't say."""
-    from convfilter.model.build import absolute, keras
+    from convfilter.model.boot import keras
+    from convfilter.model.layers import absolute
 
     if layer.activation is absolute:
         return "abs", ""

@@ -14,7 +14,8 @@ import numpy as np
 
 from convfilter.errors import FilterError, printable
 from convfilter.filters.json_document import MAX_BYTES
-from convfilter.filters.kernel import MAX_NAME, parse_kernel
+from convfilter.filters.kernel import MAX_NAME
+from convfilter.filters.kernel_file import parse_kernel
 from convfilter.filters.kernel_writer import format_json
 from convfilter.networks.convolution import (
     activation_of,
@@ -28,7 +29,7 @@ from convfilter.system.atomic import atomic_write, make_folder
 from convfilter.system.checksum import file_hash
 
 if TYPE_CHECKING:
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
 
 def source_of(path: Path | str) -> str:

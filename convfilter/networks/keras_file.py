@@ -100,7 +100,7 @@ def check_classes(path: Path, description: Any) -> None:
 
 def _known(item: dict[str, Any]) -> bool:
     """Whether a class or a function of the description is registered, or one of Keras'."""
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     name, module = item["class_name"], item.get("module")
     registered = item.get("config") if name == "function" else item.get("registered_name")

@@ -10,7 +10,7 @@ def own_settings() -> Iterator[None]:
 
     Afterwards Keras is set as it was. Also a decorator of functions.
     """
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     config = keras.config
     before = config.image_data_format(), config.floatx(), config.epsilon(), config.dtype_policy()
@@ -22,7 +22,7 @@ def own_settings() -> Iterator[None]:
 
 
 def _set(data_format: str, floatx: str, epsilon: float, policy: object) -> None:
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     keras.config.set_image_data_format(data_format)
     keras.config.set_floatx(floatx)

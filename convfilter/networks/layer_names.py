@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
 
 def named_layers(model: "keras.Model", prefix: str = "") -> dict[str, Any]:

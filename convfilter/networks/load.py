@@ -16,7 +16,7 @@ from convfilter.networks.npz_file import load_npz
 from convfilter.system.archive import first_line, too_large
 
 if TYPE_CHECKING:
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
 SUFFIXES = (".keras", ".npz")
 
@@ -57,7 +57,7 @@ def load_model(path: Path | str) -> "keras.Model":
 
 
 def _load(path: Path) -> "keras.Model":
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
     from convfilter.system.stderr import quiet
 
     try:

@@ -26,7 +26,7 @@ from convfilter.system.atomic import atomic_write
 from convfilter.system.machine import available_memory
 
 if TYPE_CHECKING:
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
 MAX_ARRAYS = 10_000
 MAX_SIDE = 1_024  # pixels
@@ -66,7 +66,7 @@ class Network:
 
     def forms(self) -> dict[str, Form]:
         """Shape and dtype of its weights by LAYER/VARIABLE; none is allocated, however large."""
-        from convfilter.model.build import keras
+        from convfilter.model.boot import keras
 
         def look() -> dict[str, Form]:
             with keras.StatelessScope(initialize_variables=False):

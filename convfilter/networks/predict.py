@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
 
 def as_floats(images: np.ndarray) -> np.ndarray:

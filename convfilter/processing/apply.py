@@ -16,8 +16,10 @@ from convfilter.engines import choose_engine
 from convfilter.engines.raster import LazyPlanes
 from convfilter.errors import FilterError, PictureError
 from convfilter.filters.geometry import flat_response, impulse_pipeline, receptive_fields
-from convfilter.filters.pipeline import Pair, Pipeline, color_for
-from convfilter.filters.settings import Filters, FilterSettings
+from convfilter.filters.layer import Pair
+from convfilter.filters.load import Filters
+from convfilter.filters.pipeline import Pipeline, color_for
+from convfilter.filters.settings import FilterSettings
 from convfilter.images.picture import ArrayRows, Metadata, Picture, RowSource, full_scale, to_gray
 from convfilter.processing.arrays import pictures_of
 from convfilter.processing.tone import RangeMap, extremes, linear_light, range_map, srgb, to_dtype

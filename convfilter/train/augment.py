@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from convfilter.model.build import keras
+from convfilter.model.boot import keras
 
 
 def affine(

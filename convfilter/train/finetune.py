@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from convfilter.errors import DataError, FilterError
-from convfilter.model.build import keras
+from convfilter.model.boot import keras
 from convfilter.system.atomic import make_folder
 from convfilter.train.data.dataset import Data, Dataset, Row
 from convfilter.train.evaluation import evaluate

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from convfilter.errors import DataError
-from convfilter.model.build import keras
+from convfilter.model.boot import keras
 from convfilter.networks.architectures import build
 from convfilter.networks.keras_settings import own_settings
 from convfilter.networks.npz_file import save_npz

@@ -46,7 +46,7 @@ def describe_data(data: Data) -> dict[str, Any]:
 
 def environment() -> dict[str, Any]:
     """What the bits of the weights depend on besides plan and data, as far as that can be found out."""
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     backend = keras.config.backend()
     return {

@@ -29,7 +29,7 @@ ROWS = {
 }
 CHILD = """
 import sys
-from convfilter.model.build import layers
+from convfilter.model.boot import layers
 from convfilter.train.recipes import article, best
 exec(sys.argv.pop(1))
 from convfilter.__main__ import main

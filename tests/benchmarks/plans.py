@@ -17,7 +17,8 @@ from convfilter.engines.litert import function
 from convfilter.engines.planner import CONSTANTS, candidates, cost, features
 from convfilter.engines.raster import of_array, through
 from convfilter.engines.stages import Rewrite, cut
-from convfilter.filters.pipeline import Conv, Pipeline
+from convfilter.filters.conv import Conv
+from convfilter.filters.pipeline import Pipeline
 
 WIDTH, ROWS = 3264, 40
 

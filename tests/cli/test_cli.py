@@ -827,7 +827,7 @@ def test_a_bank_of_very_many_filters_has_bounds(convfilter):
     Path("many.json").write_text(
         json.dumps({"weights": [[[n % 3 - 1, 1]] for n in range(20_000)], "combine": "magnitude"})
     )
-    from convfilter.filters.kernel import read_kernel
+    from convfilter.filters.kernel_file import read_kernel
     from convfilter.filters.kernel_info import gain
 
     found = gain(read_kernel(Path("many.json")))

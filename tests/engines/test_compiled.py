@@ -20,7 +20,7 @@ from convfilter.engines.stage_words import in_words
 from convfilter.errors import BackendError
 from convfilter.filters import catalogue
 from convfilter.filters.geometry import resolve_padding
-from convfilter.filters.kernel import make_kernel
+from convfilter.filters.kernel_file import make_kernel
 from convfilter.filters.load import make_pipeline
 from convfilter.system import cache
 
@@ -220,7 +220,7 @@ def test_an_edit_of_a_deciding_source_is_another_entry(own_cache, tmp_path, monk
     filtered("box-3")
     assert made == []
     source = tree / f"{name}.py"
-    source.write_text(source.read_text("utf-8").replace("1", "2", 1), "utf-8")
+    source.write_text(source.read_text("utf-8") + "# edited\n", "utf-8")
     forget()
     filtered("box-3")
     assert len(made) == 1
@@ -234,12 +234,16 @@ def test_the_deciding_sources_are_all_that_stages_are_made_with():
         "engines/stage_words",
         "errors",
         "filters/geometry",
+        "filters/intervals",
+        "filters/kernel",
+        "filters/kernel_fields",
         "filters/load",
         "filters/pipeline",
         "filters/settings",
         "system/cache",
         "system/interrupts",
         "system/machine",
+        "system/stderr",
         "system/temporary",
     }
     folder = Path(package.__file__).parent
@@ -360,7 +364,8 @@ def test_a_giant_kernel_goes_to_keras():
 
 def test_infinity_on_the_way_stays_where_it_is():
     """A layer that overflows spreads no further than the window of the convolution after it."""
-    from convfilter.filters.pipeline import Activation, Pipeline
+    from convfilter.filters.layers import Activation
+    from convfilter.filters.pipeline import Pipeline
 
     blur = make_pipeline("gaussian:sigma=2")
     pipeline = Pipeline((Activation("exponential"), *blur.layers))

@@ -11,7 +11,7 @@ from convfilter.engines import compiled, limits
 from convfilter.engines import keras_engine as keras
 from convfilter.engines.raster import LazyPlanes, of_array, to_array
 from convfilter.engines.stages import Activate
-from convfilter.filters.kernel import make_kernel
+from convfilter.filters.kernel_file import make_kernel
 from convfilter.filters.load import make_pipeline
 
 CLEAN = np.random.default_rng(0).random((12, 17), np.float32)

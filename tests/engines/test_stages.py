@@ -13,12 +13,13 @@ from convfilter.engines import compiled
 from convfilter.engines import keras_engine as keras
 from convfilter.engines.planner import ERROR, allowed_errors, choose, cost
 from convfilter.engines.raster import LazyPlanes, border_index, of_array, to_array
-from convfilter.engines.stages import NO_PAD, Stage, banded, cut, direct, spread
+from convfilter.engines.stages import NO_PAD, Stage, banded, cut, direct
 from convfilter.errors import FilterError
+from convfilter.filters.conv import Conv
 from convfilter.filters.geometry import resolve_padding
-from convfilter.filters.kernel import make_kernel
+from convfilter.filters.kernel import spread
+from convfilter.filters.kernel_file import make_kernel
 from convfilter.filters.load import make_pipeline
-from convfilter.filters.pipeline import Conv
 
 ROOT = Path(__file__).parents[2]
 
@@ -335,7 +336,9 @@ def test_only_the_rows_that_are_needed_are_read():
 
 def test_padding_only_and_steps_without_convolution():
     """A pipeline may pad twice, or not convolve at all."""
-    from convfilter.filters.pipeline import Activation, Pad, Pipeline, Pool
+    from convfilter.filters.layers import Activation, Pool
+    from convfilter.filters.padding import Pad
+    from convfilter.filters.pipeline import Pipeline
 
     pipeline = Pipeline((Pad(1, 2, 3, 4, "edge"), Pad(2, 0, 0, 1, "wrap"), Activation("abs"), Pool((2, 2))))
     padded = np.pad(np.pad(PHOTO[0], ((1, 2), (3, 4)), "edge"), ((2, 0), (0, 1)), "wrap")

@@ -17,7 +17,8 @@ from convfilter.errors import BackendError, FilterError, PictureError
 from convfilter.export import formats as exporters
 from convfilter.export.export import _replace, export
 from convfilter.filters.load import make_pipeline
-from convfilter.filters.pipeline import Pad, Pipeline
+from convfilter.filters.padding import Pad
+from convfilter.filters.pipeline import Pipeline
 from convfilter.filters.whole_numbers import stays_whole
 from convfilter.system import temporary
 
@@ -57,7 +58,7 @@ def run(path, batch):
         from ai_edge_litert.interpreter import Interpreter
 
         return Interpreter(str(path)).get_signature_runner()(picture=batch)["output_0"]
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     return np.asarray(keras.saving.load_model(path).predict_on_batch(batch))
 

@@ -11,18 +11,12 @@ from scipy.special import expit, log_expit
 
 from convfilter.filters.bounds import Bounds, bounds
 from convfilter.filters.catalogue import files, load_kernel
-from convfilter.filters.kernel import make_kernel
-from convfilter.filters.pipeline import (
-    Activation,
-    Combine,
-    Conv,
-    CoverPad,
-    Pad,
-    Pipeline,
-    Pool,
-    Settings,
-    chain,
-)
+from convfilter.filters.conv import Conv
+from convfilter.filters.kernel_file import make_kernel
+from convfilter.filters.layers import Activation, Combine, Pool
+from convfilter.filters.padding import CoverPad, Pad
+from convfilter.filters.pipeline import Pipeline, chain
+from convfilter.filters.settings import Settings
 
 # Keras' definitions, one number at a time.
 ACTIVATIONS = {

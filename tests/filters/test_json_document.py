@@ -1,4 +1,4 @@
-"""Files that are not what they should be: each mistake is told with its file, line, column and mend.
+"""Files that are not what they should be: each mistake is reported with its file, line, column and fix.
 
 In the texts below @ stands right before the place the error must name.
 """
@@ -63,7 +63,7 @@ def error_of(action, *args):
     ids=lambda value: ascii(value[:30]),
 )
 def test_a_mistake_is_told_where_it_stands(text, says):
-    """Whatever json rejects, and what it lets through, is told with line and column."""
+    """Whatever json rejects, and what it lets through, is reported with line and column."""
     text, place = marked(text)
     assert error_of(Document, text, "k.json").startswith(f"k.json:{place}: {says}")
 
@@ -125,7 +125,7 @@ def test_every_value_is_found_where_it_stands(value, indent):
 
 
 def test_a_place_that_is_not_there_is_its_parents():
-    """A missing field is told where the object that lacks it starts."""
+    """A missing field is reported where the object that lacks it starts."""
     document = Document('{"a":\n {"b": 1}}', "k.json")
     assert error_of(document.fail, "no c", ("a", "c", "d")) == "k.json:2:2: no c"
 
@@ -208,14 +208,14 @@ def test_the_cap_on_bytes(tmp_path):
     ids=ascii,
 )
 def test_a_file_that_cannot_be_opened_is_told(tmp_path, name, step):
-    """A folder, a missing file and names no file can have end with the mend, or with what may be meant."""
+    """A folder, a missing file and names no file can have end with the fix, or with what may be meant."""
     (tmp_path / "sobel.json").write_text("[[1]]")
     step = f"did you mean {tmp_path / 'sobel.json'}?" if step == "did you mean" else step
     assert error_of(Document.read, tmp_path / name).endswith(f"; {step}")
 
 
 def test_binary_data_is_no_encoding(tmp_path):
-    """An archive or a picture under a filter's name is told as such, not as text to be saved anew."""
+    """An archive or a picture under a filter's name is named as such, not as text to be saved anew."""
     (tmp_path / "k.json").write_bytes(b"PK\3\4\0\0\x80\xff")
     assert "no text but binary data" in error_of(Document.read, tmp_path / "k.json")
     (tmp_path / "k.json").write_bytes("[[1]]".encode("utf-16"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convfilter.filters.catalogue import files, load_kernel
-from convfilter.filters.kernel import make_kernel
+from convfilter.filters.kernel_file import make_kernel
 from convfilter.filters.kernel_info import effective, gain, ranks, summary, symmetries
 
 NAMES = sorted(files())
@@ -120,7 +120,7 @@ def test_the_row_of_kernels_list():
 
 
 def test_the_effective_kernel_is_after_divisor_and_flip():
-    """Weights, sum and anchor are those the network has, not those the file has; notes are told."""
+    """Weights, sum and anchor are those the network has, not those the file has; notes are reported."""
     facts = effective(make_kernel([[1, 2], [3, 4]], divisor=2, flip=True, bias=0.5, anchor=[0, 0]))
     assert np.squeeze(facts["weights"]).tolist() == [[2, 1.5], [1, 0.5]]
     assert (facts["sum"], facts["sums"], facts["bias"], facts["anchor"]) == (5, [5], 0.5, [1, 1])

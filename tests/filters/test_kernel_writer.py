@@ -12,12 +12,15 @@ from hypothesis.extra.numpy import arrays
 
 from convfilter.errors import FilterError
 from convfilter.filters.catalogue import files
+from convfilter.filters.conv import Conv
 from convfilter.filters.formulas import FORMULAS
 from convfilter.filters.json_document import Document
-from convfilter.filters.kernel import Kernel, kernel_from_document, kernel_of, make_kernel
+from convfilter.filters.kernel import Kernel, kernel_of
+from convfilter.filters.kernel_file import kernel_from_document, make_kernel
 from convfilter.filters.kernel_writer import file_text
 from convfilter.filters.load import load, load_file, make_pipeline
-from convfilter.filters.pipeline import Conv, Pad, Pipeline
+from convfilter.filters.padding import Pad
+from convfilter.filters.pipeline import Pipeline
 
 FORMULA_TEXTS = [
     *FORMULAS, "gaussian:sigma=0.7,size=4", "motion:length=7.3,angle=31", "gabor:sigma=2,theta=33,psi=90",

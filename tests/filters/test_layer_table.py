@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from convfilter.errors import FilterError
-from convfilter.filters.kernel import make_kernel
+from convfilter.filters.kernel_file import make_kernel
 from convfilter.filters.layer_table import Row, Sharing, as_json, sharing, table
+from convfilter.filters.layers import Activation, Combine, Pool
 from convfilter.filters.load import make_pipeline
-from convfilter.filters.pipeline import Activation, Combine, CoverPad, Pipeline, Pool
+from convfilter.filters.padding import CoverPad
+from convfilter.filters.pipeline import Pipeline
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 

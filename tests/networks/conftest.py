@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from convfilter.model.build import keras
+from convfilter.model.boot import keras
 
 layers = keras.layers
 

@@ -16,7 +16,7 @@ saves_a_model = pytest.mark.filterwarnings("ignore:__array__ implementation:Depr
 
 @pytest.fixture(scope="module")
 def keras():
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     return keras
 

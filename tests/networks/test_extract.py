@@ -10,7 +10,8 @@ from scipy.signal import correlate
 import convfilter
 from convfilter.errors import FilterError, PictureError
 from convfilter.filters.load import load
-from convfilter.model.build import absolute, keras
+from convfilter.model.boot import keras
+from convfilter.model.layers import absolute
 from convfilter.networks import extract as ex
 from convfilter.networks import load as models
 from convfilter.networks.convolution import settings

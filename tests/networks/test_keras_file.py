@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from convfilter.errors import DataError, FilterError
-from convfilter.model.build import keras
+from convfilter.model.boot import keras
 from convfilter.networks import load as models
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own

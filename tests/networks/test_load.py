@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from convfilter.errors import DataError, FilterError
-from convfilter.model.build import keras
+from convfilter.model.boot import keras
 from convfilter.networks import load as models
 from convfilter.system.checksum import file_hash
 

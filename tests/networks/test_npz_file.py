@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from convfilter.errors import DataError, FilterError
-from convfilter.model.build import keras
+from convfilter.model.boot import keras
 from convfilter.networks import npz_file as weights
 from convfilter.networks.architectures import ARCHITECTURES, build
 from convfilter.networks.layer_names import named_weights

@@ -14,7 +14,7 @@ saves_a_model = pytest.mark.filterwarnings("ignore:__array__ implementation:Depr
 
 @pytest.fixture(scope="module")
 def keras():
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     return keras
 
@@ -28,7 +28,7 @@ def test_loading_in_another_process(keras, tmp_path):
     script = (
         "import sys\n"
         "import convfilter.networks.architectures.own_layers\n"
-        "from convfilter.model.build import keras\n"
+        "from convfilter.model.boot import keras\n"
         "for name in ('lenet5', 'alexnet'):\n"
         "    print(keras.models.load_model(f'{sys.argv[1]}/{name}.keras', safe_mode=True).count_params())\n"
     )

@@ -10,7 +10,7 @@ NAMES = list(ARCHITECTURES)
 
 @pytest.fixture(scope="module")
 def keras():
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     return keras
 

@@ -11,7 +11,9 @@ from scipy import ndimage
 
 import convfilter
 from convfilter.errors import FilterError
-from convfilter.filters.pipeline import Activation, Conv, Pipeline
+from convfilter.filters.conv import Conv
+from convfilter.filters.layers import Activation
+from convfilter.filters.pipeline import Pipeline
 from convfilter.processing.apply import apply
 from convfilter.processing.tone import extremes, linear_light, range_map, srgb, to_dtype
 

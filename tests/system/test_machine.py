@@ -361,23 +361,23 @@ def in_a_bad_place(tmp_path, *args):
 def test_no_folder_for_temporary_files(monkeypatch):
     """Said in a line before Keras fails for want of one."""
     from convfilter.errors import BackendError
-    from convfilter.model import build as model
+    from convfilter.model import boot
 
     monkeypatch.setattr("tempfile.gettempdir", lambda: raising(FileNotFoundError("none")))
     with pytest.raises(BackendError, match="set TMPDIR to one that can"):
-        model._check_room()
+        boot.check_room()
 
 
 def test_too_little_address_space_for_keras(monkeypatch):
     """Where TensorFlow would crash, a line says what it needs."""
     from convfilter.errors import BackendError
-    from convfilter.model import build as model
+    from convfilter.model import boot
 
-    monkeypatch.setattr(model, "address_space", lambda: 2_000_000_000)
+    monkeypatch.setattr(boot, "address_space", lambda: 2_000_000_000)
     with pytest.raises(BackendError, match=r"2\.0 GB are left; raise the limit \(ulimit -v\)"):
-        model._check_room()
-    monkeypatch.setattr(model, "address_space", lambda: 100_000_000_000)
-    model._check_room()
+        boot.check_room()
+    monkeypatch.setattr(boot, "address_space", lambda: 100_000_000_000)
+    boot.check_room()
 
 
 def test_a_limit_of_the_group_refuses_a_picture(convfilter, tmp_path, monkeypatch):

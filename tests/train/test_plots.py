@@ -40,7 +40,7 @@ def data() -> Data:
 
 def network(channels=1, filters=6, size=3):
     """A convolution with weights of its own numbers, and a softmax."""
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     keras.utils.set_random_seed(3)
     conv = keras.layers.Conv2D(filters, size, name="conv1")
@@ -267,7 +267,7 @@ def test_first_kernels_of_many_channels_are_their_mean():
 
 def test_first_conv_is_found_within_a_model_and_its_absence_told():
     """A Conv2D in a model within a model counts; a model without one is a FilterError."""
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     outer = keras.Sequential([keras.Input((8, 8, 1)), network()])
     assert first_conv(outer).name == "conv1"

@@ -8,15 +8,14 @@ Every network takes float32 (batch, height, width, channels) in [0, 1] and ends 
 built. A saved model that holds layers of `own_layers` loads once that module is imported.
 """
 
-import difflib
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from convfilter.errors import FilterError
+from convfilter.errors import FilterError, did_you_mean
 from convfilter.networks.keras_settings import own_settings
 
 if TYPE_CHECKING:
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
 # name → module in this package, which has build(input_shape, classes) and SMALLEST, the least side.
 ARCHITECTURES: dict[str, str] = {
@@ -50,8 +49,7 @@ def build(name: str, input_shape: tuple[int, int, int] = (28, 28, 1), classes: i
 def check_name(name: str) -> None:
     """Raise FilterError, with the nearest name, for a network that is not here."""
     if name not in ARCHITECTURES:
-        near = difflib.get_close_matches(name, ARCHITECTURES, 1, 0.7)
-        hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(ARCHITECTURES)}"
+        hint = did_you_mean(name, ARCHITECTURES, f"choose one of {', '.join(ARCHITECTURES)}", cutoff=0.7)
         raise FilterError(f'no architecture "{name}"; {hint}')
 
 

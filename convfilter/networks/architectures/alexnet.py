@@ -19,7 +19,7 @@ the paper's 11×11 with stride 4, and dense layers of 512 for 4,096: 1,106,794 p
 ten classes. dense1 grows with the picture.
 """
 
-from convfilter.model.build import keras, layers
+from convfilter.model.boot import keras, layers
 from convfilter.networks.architectures.own_layers import GroupedConv2D, LocalResponseNormalization
 
 SMALLEST = 16

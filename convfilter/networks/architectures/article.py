@@ -5,7 +5,7 @@ Two pairs of convolutions, each followed by pooling and dropout, and one dense l
 grows, and 8×8 is the least it takes.
 """
 
-from convfilter.model.build import keras, layers
+from convfilter.model.boot import keras, layers
 
 SMALLEST = 8
 

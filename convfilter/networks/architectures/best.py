@@ -4,7 +4,7 @@ In the manner of the plain stacks that lead MNIST's tables (C. Deotte's networks
 3×3 convolutions instead of pooling. 1.5 million parameters at most.
 """
 
-from convfilter.model.build import keras, layers
+from convfilter.model.boot import keras, layers
 
 SMALLEST = 20
 

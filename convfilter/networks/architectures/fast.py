@@ -3,7 +3,7 @@
 After the ideas of T. Lehtinen's train_mnist_fast (2020): few filters, pooling as early as may be.
 """
 
-from convfilter.model.build import keras, layers
+from convfilter.model.boot import keras, layers
 
 SMALLEST = 20
 

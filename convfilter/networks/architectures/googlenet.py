@@ -29,7 +29,7 @@ with RMSprop at 1e-3.
 
 from typing import Any
 
-from convfilter.model.build import keras, layers
+from convfilter.model.boot import keras, layers
 from convfilter.networks.architectures.own_layers import LocalResponseNormalization
 
 SMALLEST = 16

@@ -14,7 +14,7 @@ Small pictures: the paper sets its 28×28 digits into a field of 32×32, and so 
 for sides below 32, down to 16. Nothing else changes. Larger sides make C5 a map and F6's kernel larger.
 """
 
-from convfilter.model.build import keras, layers
+from convfilter.model.boot import keras, layers
 from convfilter.networks.architectures.own_layers import SubSampling2D, TableConv2D, scaled_tanh
 
 SMALLEST = 16

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from convfilter.model.build import keras, layers, ops
+from convfilter.model.boot import keras, layers, ops
 
 _register = keras.saving.register_keras_serializable(package="convfilter.train")
 

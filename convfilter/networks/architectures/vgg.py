@@ -27,7 +27,7 @@ took VGG-16's small form to 92–95 % of 397 others at 3e-4 (Adam and RMSprop), 
 1e-3; four with Adam at 1e-3 left it at chance.
 """
 
-from convfilter.model.build import keras, layers
+from convfilter.model.boot import keras, layers
 
 SMALLEST = 16
 PAPER_FROM = 112

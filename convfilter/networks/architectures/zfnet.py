@@ -26,7 +26,7 @@ and "same", and dense layers of 512 for 4,096: 1,786,986 parameters for 28×28×
 grows with the picture.
 """
 
-from convfilter.model.build import keras, layers
+from convfilter.model.boot import keras, layers
 from convfilter.networks.architectures.own_layers import LocalResponseNormalization
 
 SMALLEST = 16

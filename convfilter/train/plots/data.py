@@ -87,7 +87,7 @@ def draw_sample_digits(dataset: Dataset, classes: Sequence[str], each: int = 12)
 
 def draw_augmented(recipe: Any, dataset: Dataset, seed: int, versions: int = 10) -> "Figure":
     """One row per picture: itself, a space, and `versions` of what recipe.batch(images, rng) makes of it."""
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     firsts = np.unique(labels_of(dataset), return_index=True)[1][:10]  # the first picture of each class
     originals = as_floats(dataset.images[firsts])  # (n, H, W, C)

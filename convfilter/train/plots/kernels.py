@@ -24,7 +24,7 @@ MOST_CHANNELS = 4  # up to which a kernel's channels are drawn side by side; of 
 
 def first_conv(model: Any) -> Any | None:
     """The model's first Conv2D layer, be it in a model within; None where it has none."""
-    from convfilter.model.build import keras
+    from convfilter.model.boot import keras
 
     return next(
         (layer for layer in named_layers(model).values() if isinstance(layer, keras.layers.Conv2D)), None

@@ -8,11 +8,10 @@ A recipe is a module with
                                None leaves it to the optimiser
 """
 
-import difflib
 import importlib
 from typing import Any
 
-from convfilter.errors import FilterError
+from convfilter.errors import FilterError, did_you_mean
 
 RECIPES = {
     "article": "the article's network and training, to the letter",
@@ -24,7 +23,6 @@ RECIPES = {
 def load_recipe(name: str) -> Any:
     """The module of the recipe `name`. Raises FilterError with the nearest name."""
     if name not in RECIPES:
-        near = difflib.get_close_matches(name, RECIPES, 1)
-        hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(RECIPES)}"
+        hint = did_you_mean(name, RECIPES, f"choose one of {', '.join(RECIPES)}")
         raise FilterError(f'no recipe "{name}"; {hint}')
     return importlib.import_module(f"{__name__}.{name}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from convfilter.model.build import keras
+from convfilter.model.boot import keras
 from convfilter.train.augment import affine
 
 ARCHITECTURE = "article"  # 887,530 parameters

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from convfilter.model.build import keras
+from convfilter.model.boot import keras
 
 ARCHITECTURE = "fast"
 EPOCHS = 1

@@ -1,4 +1,4 @@
-"""Kernel files: what the fields mean, and what is told of the wrong ones.
+"""Kernel files: what the fields mean, and what is reported of wrong ones.
 
 In the texts below @ stands right before the place the error must name.
 """
@@ -15,14 +15,8 @@ from scipy import ndimage
 
 from convfilter.errors import FilterError
 from convfilter.filters.json_document import Document
-from convfilter.filters.kernel import (
-    MAX_SIDE,
-    MAX_WEIGHTS,
-    Kernel,
-    kernel_from_document,
-    make_kernel,
-    read_kernel,
-)
+from convfilter.filters.kernel import MAX_SIDE, MAX_WEIGHTS, Kernel
+from convfilter.filters.kernel_file import kernel_from_document, make_kernel, read_kernel
 from convfilter.filters.kernel_schema import KernelFile
 
 
@@ -131,7 +125,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("text", "says"), MISTAKES, ids=lambda value: ascii(value[:40]))
 def test_a_mistake_is_told_with_its_place_and_mend(text, says):
-    """Every wrong value is told in one line: file, line, column, field and what would be right."""
+    """Every wrong value is reported in one line: file, line, column, field and what would be right."""
     text, place = marked(text)
     with pytest.raises(FilterError) as caught:
         load(text)
@@ -175,7 +169,7 @@ def test_a_filter_of_the_largest_side_is_allowed():
 
 @pytest.mark.parametrize("item", ["[]", "{}", '["a"]', "[null]"])
 def test_a_million_mistakes_are_told_at_once(item):
-    """The first mistake is told without collecting the rest, in seconds and in little memory."""
+    """The first mistake is reported without collecting the rest, in seconds and in little memory."""
     text = "[" + ",".join([item] * 400_000) + "]"
     start = time.process_time()
     with pytest.raises(FilterError, match=r"^k\.json:1:[23]: weights, row 1"):
@@ -400,7 +394,7 @@ def test_the_fields_are_kept():
 
 def test_the_activations_are_those_of_keras():
     """The names are Keras' public activations, less glu, which halves the channels, and threshold, which
-    needs to be told where; plus abs."""
+    must know where; plus abs."""
     import inspect
     from typing import get_args
 
