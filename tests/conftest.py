@@ -71,6 +71,7 @@ def convfilter(capfd, tmp_path, monkeypatch):
     from convfilter.cli import console, run
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CONVFILTER_DEBUG", "")  # set by --debug, and put back after each test
 
     def call(*args) -> Result:
         console.out.cache_clear()

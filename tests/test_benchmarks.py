@@ -11,6 +11,7 @@ import pytest
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="measures memory as Unix does")
 def test_the_speed_benchmark_runs(tmp_path):
     """Every kind of row prints a line and writes its figures; ours and OpenCV's are among the sides."""

@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "networks": {"model", "filters", "system"},
     "processing": {"engines", "images", "filters", "system"},
     "features": {"model", "filters", "images", "system"},
-    "export": {"engines", "model", "filters", "system"},
+    "export": {"engines", "model", "filters", "backend", "system"},
     "digits": {"networks", "images", "system"},
     "train": {"networks", "images", "model", "backend", "system"},
 }

@@ -26,8 +26,8 @@ def command(model: Path, data: str, as_json: bool) -> None:
     """
     from convfilter.cli.train_progress import Watch, open_model
     from convfilter.errors import DataError
-    from convfilter.train.data.dataset import load
-    from convfilter.train.run import assess, check_fit, classes_of
+    from convfilter.train.data.load import load
+    from convfilter.train.evaluation import assess, check_fit, classes_of
 
     network = open_model(model)
     classes = classes_of(network, model)

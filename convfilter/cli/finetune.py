@@ -42,11 +42,12 @@ def command(
     MODEL is a .keras file, or the .npz of a run.
     """
     from convfilter.cli.train_progress import Watch, open_model
-    from convfilter.networks.load import file_hash
-    from convfilter.train.data.dataset import load
+    from convfilter.system.checksum import file_hash
+    from convfilter.train.data.load import load
+    from convfilter.train.evaluation import check_fit
     from convfilter.train.finetune import Tuning, finetune
-    from convfilter.train.loop import Plan
-    from convfilter.train.run import check_fit, new_folder, write_json
+    from convfilter.train.plan import Plan
+    from convfilter.train.run_folder import new_folder, write_json
 
     network = open_model(model)
     folder = out or new_folder("finetune")

@@ -50,10 +50,12 @@ def command(
     if backend:
         choose_backend(backend)
     from convfilter.train import run
+    from convfilter.train.plan import new_plan
+    from convfilter.train.run_folder import new_folder
 
     if resume is None:
-        plan = run.new_plan(recipe, seed, **given)
-        folder = out or run.new_folder(dataset)
+        plan = new_plan(recipe, seed, **given)
+        folder = out or new_folder(dataset)
     else:
         plan, folder = None, resume
     try:

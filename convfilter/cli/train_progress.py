@@ -24,7 +24,7 @@ def open_model(path: Path | str) -> Any:
 
 
 class Watch:
-    """Shows a training as train.loop goes on: a bar with step, loss and time left; a line per epoch.
+    """Shows a training as train.run goes on: a bar with step, loss and time left; a line per epoch.
 
     A context manager. quiet: show nothing. logs: the folder for TensorBoard's logs, if any; it is made when
     the first epoch is done.

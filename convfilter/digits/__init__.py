@@ -1,1 +1,1 @@
-"""Handwritten digits in a photograph, found and made like those that networks were trained on."""
+"""Handwritten digits in a photograph, found and prepared like those that networks were trained on."""

@@ -1,7 +1,7 @@
 """Whether what was found in a picture can be digits that somebody wrote on paper.
 
-Any picture has dark spots that could be digits, each for itself. What tells a page of digits from a
-landscape is what they have in common: bare paper around them, strokes of a pen, and about one size.
+Any picture has dark spots that could be digits, each for itself. A page of digits differs from a
+landscape in what they have in common: bare paper around them, strokes of a pen, and about one size.
 """
 
 import numpy as np

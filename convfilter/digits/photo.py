@@ -10,9 +10,9 @@ from convfilter.errors import DataError, PictureError, printable
 from convfilter.images.picture import Picture
 from convfilter.images.read import read
 from convfilter.images.resize import eight_bit, fitted
-from convfilter.train.loop import predict
+from convfilter.networks.predict import predict
 
-_SURE = 0.9  # a probability; a network that knows digits is surer of most of those it is shown
+_SURE = 0.9  # a probability; a network that knows digits is surer than this of most digits
 
 
 def takes_digits(model: Any) -> bool:
@@ -52,7 +52,7 @@ def network_input(model: Any, picture: Picture, as_is: bool = False) -> tuple[np
 
 
 def read_photo(model: Any, path: Path, as_is: bool = False) -> list[dict[str, Any]]:
-    """The digits in reading order: row, column, digit, probability, probabilities (one a class), the box in
+    """The digits in reading order: row, column, digit, probability, probabilities (one per class), the box in
     the photo, and how the photo was prepared; with as_is the whole photo is taken for one prepared digit.
 
     Raises PictureError for a file that can't be read or holds no digit, DataError for a model that does

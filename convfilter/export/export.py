@@ -1,7 +1,7 @@
 """A filter as a file that other programs run: .keras, .onnx, .tflite or .xml.
 
 Keras' own exporters write it. It is then loaded again where it will be used, and its results are compared
-with Keras' on pictures of several sizes, in batches of one and two; only a file that stands this is kept.
+with Keras' on pictures of several sizes, in batches of one and two; only a file that agrees is kept.
 
 Every layer, border and data format goes into every file, except for some activations:
 
@@ -67,14 +67,14 @@ class Exported:
 
 
 class _Unfit(Exception):
-    """What is wrong with a file, in words that follow the layer's name."""
+    """A file that isn't right; the message continues a sentence that begins with the layer's name."""
 
 
 def export(
     filters: Filters, path: Path, full_scale: float | None = None, **settings: Unpack[FilterSettings]
 ) -> Exported:
     """Write a Pipeline, or what make_pipeline makes one of, to `path` in the format its extension names,
-    once the file has proved right.
+    once its results have been compared with Keras'.
 
     The file takes and gives float32, as the model of `build` does. full_scale: what biases are fractions
     of, one of FULL_SCALES; None is 255, or 1 for a pipeline whose values are "unit". settings: see
@@ -91,7 +91,7 @@ def export(
     _check_packages(kind)
     with folder_in() as folder:
         draft = folder / f"filter{kind.extensions[-1]}"
-        with interrupts_held(), _hushed():
+        with interrupts_held(), _silent():
             done = _written(kind, pipeline, full, draft)
         contents = {
             path.with_suffix(end): draft.with_suffix(end).read_bytes() for end in kind.extensions[:-1]
@@ -125,8 +125,8 @@ def _check_packages(kind: Format) -> None:
 
 
 @contextmanager
-def _hushed() -> Iterator[None]:
-    """Nothing that converters log or warn of reaches the user."""
+def _silent() -> Iterator[None]:
+    """Within, nothing that converters log or warn of reaches the user."""
     with quiet(replay=False), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

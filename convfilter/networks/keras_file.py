@@ -1,6 +1,6 @@
-"""A look inside a `.keras` file before Keras sees it, since such a file says what this computer will run.
+"""The check of a `.keras` file before Keras loads it, since such a file decides what this computer will run.
 
-Looked at are the archive's names, sizes and checksums, and every class that the network's description
+Checked are the archive's names, sizes and checksums, and every class that the network's description
 asks for.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from convfilter.errors import DataError, FilterError, printable
-from convfilter.networks.archive import MAX_TOTAL, check_size, first_line, opened
+from convfilter.system.archive import MAX_TOTAL, check_size, first_line, open_archive
 
 MAX_DESCRIPTION = 16 * 2**20  # bytes of config.json, and of metadata.json; GoogLeNet's is 85 kB
 SAVE = 'save it with model.save("name.keras") where it was made'
@@ -32,12 +32,12 @@ _VALUES = {"__keras_tensor__", "__tensor__", "__numpy__", "__slice__", "__ellips
 
 
 def read_description(path: Path) -> Any:
-    """What the file says of its network: config.json, once the archive has been checked.
+    """The description of the network, config.json, once the archive has been checked.
 
     Raises FilterError for an archive of something else, DataError for one that is damaged or dangerous to
     unpack.
     """
-    with opened(path) as archive:
+    with open_archive(path) as archive:
         _check_members(path, archive)
         text = archive.read(_CONFIG)
     try:

@@ -1,4 +1,4 @@
-"""What the layers and the variables of a network are called."""
+"""Layers and variables of a network by name."""
 
 from typing import TYPE_CHECKING, Any
 

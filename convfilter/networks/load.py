@@ -1,20 +1,19 @@
-"""Model files, `.keras` and `.npz`: loaded only after a look inside.
+"""Model files, `.keras` and `.npz`: checked before they are loaded.
 
 A `.keras` file is code as much as data. An `.npz`, as a run leaves it beside, holds numbers only.
 """
 
-import hashlib
 import importlib
+import mimetypes
 import pkgutil
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convfilter.errors import DataError, FilterError, printable, refuse_address
-from convfilter.images.formats import extension_format
-from convfilter.networks.archive import first_line, too_large
 from convfilter.networks.keras_file import RESAVE, SAVE, check_classes, read_description
 from convfilter.networks.npz_file import load_npz
+from convfilter.system.archive import first_line, too_large
 
 if TYPE_CHECKING:
     from convfilter.model.boot import keras
@@ -84,8 +83,8 @@ def _register_own_layers() -> None:
 
 
 def check_kind(path: Path) -> None:
-    """Raise for what is no model file by its name or first bytes: FilterError, which says what else it is, or
-    DataError where it is missing or damaged."""
+    """Raise FilterError for what is no model file by its name or first bytes, with what else it is, and
+    DataError for one that is missing or damaged."""
     if path.is_dir():
         kind = "a SavedModel folder" if (path / "saved_model.pb").exists() else "a folder"
         raise FilterError(f"{printable(path)}: {kind}; {_ONLY}; {SAVE}")
@@ -99,8 +98,8 @@ def check_kind(path: Path) -> None:
     extension = path.suffix.lower()
     by_content = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
     what = by_content or _KINDS.get(extension)
-    if extension_format(path) or extension == ".json":
-        what = "a picture" if extension_format(path) else "a filter's file"
+    if _is_picture(extension) or extension == ".json":
+        what = "a filter's file" if extension == ".json" else "a picture"
         raise FilterError(f"{printable(path)}: {what}; a MODEL is a .keras file, or the .npz of a run")
     if what or extension not in SUFFIXES:
         what = what or (
@@ -111,23 +110,20 @@ def check_kind(path: Path) -> None:
         raise DataError(f"{printable(path)}: no archive, or one cut short; get a sound copy")
 
 
+def _is_picture(extension: str) -> bool:
+    """Whether files of this extension hold pictures, as far as Python knows; .npy is one of ours."""
+    kind = mimetypes.guess_type(f"picture{extension}", strict=False)[0] or ""
+    return kind.startswith("image/") or extension == ".npy"
+
+
 def is_code(path: Path | str) -> bool:
     """Whether a model file of this name can hold code, as all but `.npz` can."""
     return Path(path).suffix.lower() != ".npz"
 
 
 def warn_text(path: Path | str) -> str:
-    """What the user should hear before a model that is_code is loaded from elsewhere."""
+    """The warning for the user before a model that is_code is loaded."""
     return (
         f"{printable(path)}: a model file is code: it says what this computer will run. "
         "Load only models whose source you trust."
     )
-
-
-def file_hash(path: Path | str) -> str:
-    """SHA-256 of a file, in hexadecimal. Raises DataError where it can't be read."""
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"{printable(path)}: {error.strerror or error}; check the file") from error

@@ -1,8 +1,8 @@
-"""A trained network as numbers only: an `.npz` of its weights, with which of our architectures they are for.
+"""A trained network as numbers only: an `.npz` of its weights and the name of their architecture.
 
-    architecture      its name in convfilter.train.architectures
+    architecture      its name in convfilter.networks.architectures
     input_shape       height, width, channels
-    classes           how many it tells
+    classes           how many
     LAYER/VARIABLE    the weights
 
 Nothing in it can be code: the network is built by this package and the weights are put in. Names, shapes
@@ -20,8 +20,8 @@ import numpy as np
 
 from convfilter.errors import DataError, FilterError, printable
 from convfilter.networks.architectures import ARCHITECTURES, build
-from convfilter.networks.archive import MAX_TOTAL, SMALL, check_size, opened, too_large
 from convfilter.networks.layer_names import named_weights
+from convfilter.system.archive import MAX_TOTAL, SMALL, check_size, open_archive, too_large
 from convfilter.system.atomic import atomic_write
 from convfilter.system.machine import available_memory
 
@@ -32,9 +32,9 @@ MAX_ARRAYS = 10_000
 MAX_SIDE = 1_024  # pixels
 MAX_CHANNELS = 4
 MAX_CLASSES = 10_000
-COPIES = 3  # of an array besides its variable's, at once: drawn at random, then as read, as a tensor
+COPIES = 3  # of an array at once, besides its variable: as drawn at random, as read, as a tensor
 
-# name → kind of dtype, shape, most bytes a number or text
+# name → kind of dtype, shape, most bytes of one element
 _ENTRIES: dict[str, tuple[str, tuple[int, ...], int]] = {
     "architecture": ("U", (), 256),  # 64 letters
     "input_shape": ("i", (3,), 8),
@@ -43,7 +43,7 @@ _ENTRIES: dict[str, tuple[str, tuple[int, ...], int]] = {
 
 
 class Form(NamedTuple):
-    """What an array is, without its values."""
+    """Shape and dtype of an array, without its values."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -65,7 +65,7 @@ class Network:
         return build(self.architecture, self.input_shape, self.classes)
 
     def forms(self) -> dict[str, Form]:
-        """What its weights are, by LAYER/VARIABLE. Asks for no memory, however large they are."""
+        """Shape and dtype of its weights by LAYER/VARIABLE; none is allocated, however large."""
         from convfilter.model.boot import keras
 
         def look() -> dict[str, Form]:
@@ -100,7 +100,7 @@ def load_npz(path: Path | str) -> "keras.Model":
     (exit 1) for one whose arrays are not that network's, or that is damaged or dangerous to unpack.
     """
     path = Path(path)
-    with opened(path) as archive:
+    with open_archive(path) as archive:
         network = _read_network(path, archive)
         _check_arrays(path, archive, _forms(path, network))
         model = network.build()
@@ -110,7 +110,7 @@ def load_npz(path: Path | str) -> "keras.Model":
 
 
 def _read_network(path: Path, archive: zipfile.ZipFile) -> Network:
-    """Which network the file says it is of. Raises FilterError for none, or one of absurd size."""
+    """The network that the file names. Raises FilterError for none, or one of absurd size."""
     names = set(archive.namelist())
     for name, (kind, shape, size) in _ENTRIES.items():
         found = _form(path, archive, name, SMALL)[0] if f"{name}.npy" in names else None
@@ -186,7 +186,7 @@ def _check_names(path: Path, found: list[str], wanted: list[str]) -> None:
 
 
 def _form(path: Path, archive: zipfile.ZipFile, name: str, limit: int) -> tuple[Form, int]:
-    """What the header of an array says it is, and the bytes that follow; none of them is read."""
+    """Shape and dtype by the array's header, and the number of bytes after it, which are not read."""
     info = archive.getinfo(f"{name}.npy")
     check_size(path, info, limit)
     with archive.open(info) as file:

@@ -1,1 +1,1 @@
-"""Training on digits: one recipe, one architecture, one loader a file."""
+"""Training on digits: one file for each recipe, each kind of data and each kind of picture."""

@@ -93,7 +93,7 @@ def _result(report: dict[str, Any]) -> str:
 
 
 def _classes(classes: Sequence[str], report: dict[str, Any]) -> str:
-    """A row a class: its pictures, its recall, and what it is most often taken for."""
+    """One row per class: its pictures, its recall, and what it is most often taken for."""
     if "confusion" not in report:
         return ""
     counts = np.asarray(report["confusion"])
@@ -205,5 +205,5 @@ def _code(text: object) -> str:
 
 def _gallery(pictures: Sequence[str]) -> str:
     titles = [name.rpartition(".")[0].replace("-", " ").capitalize() for name in pictures]
-    shown = [f"![{escaped(title)}]({name})" for title, name in zip(titles, pictures, strict=True)]
-    return "\n\n".join(["## Pictures", *shown]) if shown else ""
+    images = [f"![{escaped(title)}]({name})" for title, name in zip(titles, pictures, strict=True)]
+    return "\n\n".join(["## Pictures", *images]) if images else ""

@@ -16,13 +16,15 @@ from convfilter.errors import DataError, FilterError
 from convfilter.model.boot import keras
 from convfilter.system.atomic import make_folder
 from convfilter.train.data.dataset import Data, Dataset, Row
-from convfilter.train.loop import Plan, Watcher, evaluate, train
-from convfilter.train.run import CONFIG, describe_data, environment, write_json
+from convfilter.train.evaluation import evaluate
+from convfilter.train.plan import Plan
+from convfilter.train.run import Watcher, train
+from convfilter.train.run_folder import CONFIG, describe_data, environment, write_json
 
 
 @dataclass(frozen=True)
 class Rates:
-    """A recipe for `loop.train`: Adam with one rate for the reused layers and one for the new."""
+    """A recipe for `train`: Adam with one rate for the reused layers and one for the new."""
 
     new: float
     reused: float
@@ -57,7 +59,7 @@ def fresh_copy(model: Any, classes: int, keep_head: bool = False) -> Any:
     if not isinstance(head, keras.layers.Dense):
         raise FilterError(f"the last layer, {head.name}, is not Dense; only such networks get a new head")
     if keep_head and head.units != classes:
-        raise FilterError(f"the head tells {head.units} classes, the data has {classes}; don't keep it")
+        raise FilterError(f"the head has {head.units} classes, the data has {classes}; don't keep it")
 
     def copy(layer: Any) -> Any:
         config = layer.get_config() | {"trainable": True}
@@ -81,7 +83,7 @@ def reuse(model: Any, trained: Any) -> list[str]:
 
 
 def few(dataset: Dataset, each: int | None, seed: int) -> Dataset:
-    """At most `each` pictures a class, drawn by `seed`. Raises DataError where a class has none."""
+    """At most `each` pictures per class, drawn by `seed`. Raises DataError where a class has none."""
     if each is None:
         return dataset
     assert dataset.labels is not None
@@ -95,8 +97,12 @@ def few(dataset: Dataset, each: int | None, seed: int) -> Dataset:
 
 @dataclass(frozen=True)
 class Tuning:
-    """How a network is fine-tuned, besides the plan. frozen: layers that stay as they are. each: pictures a
-    class; None takes all. keep_head: whether the last layer keeps its weights too."""
+    """How a network is fine-tuned, besides the plan.
+
+    rate_new, rate_reused: Adam's learning rates for new layers and for those that keep their weights.
+    frozen: layers that stay as they are. each: pictures per class; None takes all. keep_head: whether the
+    last layer keeps its weights too.
+    """
 
     rate_new: float
     rate_reused: float
@@ -108,9 +114,10 @@ class Tuning:
 def finetune(
     trained: Any, data: Data, plan: Plan, tuning: Tuning, folder: Path, watcher: Watcher, model_hash: str = ""
 ) -> dict[str, Any]:
-    """Train fine-tuned and from scratch; the report. The models lie in folder/finetuned and folder/scratch.
+    """Train the network fine-tuned and from scratch; returns the report.
 
-    A run that was cut off goes on when all is given as before; model_hash: of the trained network's file.
+    The models are written to folder/finetuned and folder/scratch. A run that was
+    cut off goes on when all is given as before. model_hash: SHA-256 of the trained network's file.
     Raises DataError without labelled training and test pictures, or where `folder` holds another run,
     FilterError for a network that can't be fine-tuned.
     """
@@ -142,7 +149,7 @@ def finetune(
 
 
 def _claim(folder: Path, config: dict[str, Any]) -> None:
-    """Keep `config` in the folder. DataError where it holds another's."""
+    """Write `config` to the folder. Raises DataError where the folder has another run's."""
     path, text = folder / CONFIG, json.loads(json.dumps(config))
     if path.exists():
         try:

@@ -1,34 +1,57 @@
-"""A training run: its folder, its configuration, and what is written when it ends."""
+"""A training run from top to bottom: data, network, epochs of batches, best.keras, test, model card.
 
-import csv
+    start, resume   load the data and say in config.json what the run is
+    _run            network, training, and what is written when it ends
+    train           the epochs; after each a checkpoint, and best.keras where it is the best so far
+    _epoch          the batches
+
+What is special to one recipe stands in its file in recipes/: optimiser and loss, augmentation, learning rate.
+"""
+
 import json
-import os
-import platform
+import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from importlib.metadata import version
-from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from convfilter._version import __version__
-from convfilter.errors import DataError, FilterError
-from convfilter.networks.architectures import build, check_name
+from convfilter.errors import DataError
+from convfilter.model.boot import keras
+from convfilter.networks.architectures import build
+from convfilter.networks.keras_settings import own_settings
 from convfilter.networks.npz_file import save_npz
-from convfilter.system.atomic import atomic_write, make_folder
-from convfilter.system.machine import schedulable_cores
+from convfilter.networks.predict import as_floats, predict
+from convfilter.system.atomic import make_folder
+from convfilter.system.interrupts import interrupts_held
 from convfilter.train.card import model_card
-from convfilter.train.data.dataset import Data, Dataset, Row, load, split
-from convfilter.train.loop import Plan, Watcher, predict, scores, seconds_trained, train
+from convfilter.train.checkpoint import restore, save_checkpoint, save_model, seconds_trained, write_history
+from convfilter.train.data.dataset import Data, Dataset, Row, split
+from convfilter.train.data.load import load
+from convfilter.train.evaluation import evaluate, make_report
+from convfilter.train.plan import Plan
 from convfilter.train.plots import write_all
 from convfilter.train.plots.figures import require_matplotlib
 from convfilter.train.recipes import load_recipe
+from convfilter.train.run_folder import (
+    CONFIG,
+    describe_data,
+    environment,
+    write_json,
+    write_submission,
+    write_text,
+)
 
-CONFIG = "config.json"
-# Variables that change the order in which TensorFlow or its kernels add up.
-_DECIDING = ("TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+
+class Watcher(Protocol):
+    """Learns how far loading and training are; a progress bar, say."""
+
+    def load(self, done: int, total: int) -> None: ...
+
+    def step(self, epoch: int, step: int, steps: int, logs: Row) -> None: ...
+
+    def epoch(self, row: Row) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -38,29 +61,6 @@ class Result:
     folder: Path
     history: list[Row]
     report: dict[str, Any]
-
-
-def new_plan(recipe: str, seed: int, **given: Any) -> Plan:
-    """The recipe's plan with what was given on the command line; None means the recipe's own."""
-    module = load_recipe(recipe)
-    own = {
-        "architecture": module.ARCHITECTURE,
-        "epochs": module.EPOCHS,
-        "batch_size": module.BATCH_SIZE,
-        "validation": module.VALIDATION,
-        "limit": None,
-        "classes": None,
-    }
-    plan = Plan(recipe=recipe, seed=seed, **{**own, **{k: v for k, v in given.items() if v is not None}})
-    check_name(plan.architecture)
-    return plan
-
-
-def new_folder(name: str) -> Path:
-    """runs/NAME-date-time, with a number where that exists."""
-    stem = f"{Path(name).name}-{datetime.now():%Y%m%d-%H%M%S}"
-    tries = (Path("runs") / (stem + suffix) for suffix in ("", *(f"-{n}" for n in range(2, 100))))
-    return next(path for path in tries if not path.exists())
 
 
 def start(source: str, plan: Plan, folder: Path, watcher: Watcher) -> Result:
@@ -78,17 +78,21 @@ def start(source: str, plan: Plan, folder: Path, watcher: Watcher) -> Result:
 
 
 def resume(folder: Path, watcher: Watcher, source: str | None = None) -> Result:
-    """Go on where `folder`'s run stopped; `source` if its data has moved. Raises DataError."""
+    """Go on where `folder`'s run stopped; `source` if its data has moved.
+
+    Raises DataError for a folder without a run, and where the data or the machine are not those it started
+    with, since the weights would not be the same.
+    """
     try:
         config = json.loads((folder / CONFIG).read_text())
-        plan, held, then = Plan(**config["plan"]), dict(config["data"]), dict(config["environment"])
+        plan, before, then = Plan(**config["plan"]), dict(config["data"]), dict(config["environment"])
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         why = "no config.json" if isinstance(error, FileNotFoundError) else "its config.json is damaged"
         raise DataError(f"{folder}: holds no run to resume ({why}); give a run folder") from error
-    source = source or held["source"]
+    source = source or before["source"]
     data = load(source, limit=plan.limit, classes=plan.classes, progress=watcher.load)
     found = describe_data(data)
-    if any(found.get(part) != held.get(part) for part in ("sha256", "test_sha256", "classes")):
+    if any(found.get(key) != before.get(key) for key in ("sha256", "test_sha256", "classes")):
         raise DataError(
             f'{folder}: the data is not what the run started with; give the same with data="PATH"'
         )
@@ -103,131 +107,91 @@ def resume(folder: Path, watcher: Watcher, source: str | None = None) -> Result:
 
 
 def _run(data: Data, plan: Plan, folder: Path, watcher: Watcher, config: dict[str, Any]) -> Result:
-    from convfilter.model.boot import keras
-
+    """Build the network, train it, judge best.keras on the test pictures, and write what the run leaves."""
     if data.train is None:
         raise DataError(f"{data.source}: nothing to train on; give pictures with labels")
     recipe = load_recipe(plan.recipe)
-    training, validation = parts(data.train, plan)
+    training, validation = data.train, None
+    if plan.validation:
+        training, validation = split(data.train, plan.validation, plan.seed)
     keras.utils.set_random_seed(plan.seed)
     model = build(plan.architecture, training.images.shape[1:], len(data.classes))
     history = train(model, recipe, plan, training, validation, folder, watcher)
+
     best = keras.saving.load_model(folder / "best.keras", compile=False)
     save_npz(best, plan.architecture, folder / "best.npz")
-    report = judge(best, data, plan, history, model.count_params(), seconds_trained(folder))
+    report = make_report(best, data, history, seconds_trained(folder))
     write_json(folder / "report.json", report)
     pictures = write_all(folder, data, best, recipe, history, report, plan.seed)
     card = model_card(config, report, history, [path.name for path in pictures])
-    _write_text(folder / "README.md", card)
+    write_text(folder / "README.md", card)
     if data.unlabelled is not None:
-        write_submission(best, data.unlabelled, folder / "submission.csv")
+        answers = predict(best, data.unlabelled.images).argmax(1)
+        write_submission(answers.tolist(), folder / "submission.csv")
     return Result(folder, history, report)
 
 
-def parts(training: Dataset, plan: Plan) -> tuple[Dataset, Dataset | None]:
-    """The pictures to train on and those to validate with; the same for the same seed."""
-    if plan.validation == 0:
-        return training, None
-    return split(training, plan.validation, plan.seed)
+@own_settings()
+def train(
+    model: Any,
+    recipe: Any,
+    plan: Plan,
+    training: Dataset,
+    validation: Dataset | None,
+    folder: Path,
+    watcher: Watcher,
+) -> list[Row]:
+    """Train `model` by `recipe` from the checkpoint in `folder`, or from the start; the history.
+
+    After each epoch the folder holds checkpoint.npz, history.csv and last.keras. best.keras is written too
+    when the epoch's validation accuracy is the best so far, and after any epoch where there is no validation.
+    """
+    recipe.compile(model)
+    model.optimizer.build(model.trainable_variables)
+    history, spent = restore(model, folder)
+    begun = time.perf_counter() - spent
+    labels = keras.utils.to_categorical(training.labels, model.output_shape[-1])
+    for epoch in range(len(history), plan.epochs):
+        logs = _epoch(model, recipe, plan, training.images, labels, epoch, history, watcher)
+        checked = evaluate(model, validation) if validation else {}
+        row = {"epoch": epoch + 1, **logs, **{f"val_{name}": value for name, value in checked.items()}}
+        best = max((past.get("val_accuracy", -1.0) for past in history), default=-1.0)
+        history.append(row)
+        if row.get("val_accuracy", 0.0) > best or not validation:
+            save_model(model, folder / "best.keras")
+        save_model(model, folder / "last.keras")
+        write_history(history, folder / "history.csv")
+        save_checkpoint(model, history, time.perf_counter() - begun, folder)
+        watcher.epoch(row)
+    return history
 
 
-def judge(
-    model: Any, data: Data, plan: Plan, history: list[Row], parameters: int, seconds: float
-) -> dict[str, Any]:
-    """report.json: accuracies, the confusion matrix and how the run went."""
-    report: dict[str, Any] = {
-        "parameters": parameters,
-        "epochs": len(history),
-        "seconds": round(seconds, 1),
-        "last": history[-1],
-    }
-    checked = [row for row in history if "val_accuracy" in row]
-    if checked:
-        report["best"] = max(checked, key=lambda row: row["val_accuracy"])
-    if data.test is not None and data.test.labels is not None:
-        report["test"], report["confusion"] = assess(model, data.test, len(data.classes))
-    return report
-
-
-def assess(model: Any, dataset: Dataset, classes: int) -> tuple[dict[str, float], list[list[int]]]:
-    """Loss, accuracy and number of images; and the confusion matrix, true classes down, predicted across."""
-    assert dataset.labels is not None
-    probabilities = predict(model, dataset.images)
-    counts = np.zeros((classes, classes), int)
-    np.add.at(counts, (dataset.labels, probabilities.argmax(1)), 1)
-    return {**scores(probabilities, dataset.labels), "images": len(dataset.images)}, counts.tolist()
-
-
-def write_submission(model: Any, dataset: Dataset, path: Path) -> None:
-    """Kaggle's form: ImageId from 1, Label."""
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("ImageId", "Label"))
-    writer.writerows(enumerate(predict(model, dataset.images).argmax(1).tolist(), 1))
-    _write_text(path, text.getvalue())
-
-
-def describe_data(data: Data) -> dict[str, Any]:
-    """What config.json says of the data."""
-    counts = {
-        part: len(found.images)
-        for part in ("train", "test", "unlabelled")
-        if (found := getattr(data, part)) is not None
-    }
-    hashes = {
-        key: part.sha256
-        for key, part in (("sha256", data.train), ("test_sha256", data.test))
-        if part is not None
-    }
-    return {
-        "name": data.name,
-        "source": data.name
-        if data.source.startswith("keras.datasets.")
-        else str(Path(data.source).resolve()),
-        **hashes,
-        "classes": list(data.classes),
-        **counts,
-    }
-
-
-def environment() -> dict[str, Any]:
-    """What the bits of the weights depend on besides plan and data, as far as it can be told."""
-    from convfilter.model.boot import keras
-
-    backend = keras.config.backend()
-    return {
-        "convfilter": __version__,
-        "keras": version("keras"),
-        "backend": backend,
-        backend: version(backend),
-        "numpy": version("numpy"),
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "cores": schedulable_cores(),
-        **{name: os.environ[name] for name in _DECIDING if name in os.environ},
-    }
-
-
-def write_json(path: Path, value: Any) -> None:
-    """`value` as indented JSON, whole or not at all."""
-    _write_text(path, json.dumps(value, indent=2) + "\n")
-
-
-def _write_text(path: Path, text: str) -> None:
-    with atomic_write(path) as file:
-        file.write(text.encode())
-
-
-def classes_of(model: Any, path: Path) -> int:
-    """How many classes the model tells apart. Raises FilterError for one that tells none."""
-    shape = model.output_shape
-    if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] is None or shape[1] < 2:
-        raise FilterError(f"{path}: its results are no classes; give a network that was trained to tell some")
-    return int(shape[1])
-
-
-def check_fit(model: Any, dataset: Dataset, path: Path) -> None:
-    """DataError where the model's pictures are not those of the data."""
-    wanted, given = model.input_shape[1:], dataset.images.shape[1:]
-    if len(wanted) != 3 or any(want not in (None, have) for want, have in zip(wanted, given, strict=True)):
-        raise DataError(f"{path}: takes inputs of {wanted}, the data has {given}; give data of that shape")
+def _epoch(
+    model: Any,
+    recipe: Any,
+    plan: Plan,
+    images: np.ndarray,  # (n, H, W, C) uint8
+    labels: np.ndarray,  # (n, classes), one-hot
+    epoch: int,
+    history: Sequence[Row],
+    watcher: Watcher,
+) -> Row:
+    """One pass over the pictures, in an order that seed and epoch decide; its mean loss and accuracy."""
+    rng = np.random.default_rng([plan.seed, epoch])
+    order = rng.permutation(len(images))
+    starts = range(0, len(order), plan.batch_size)
+    sums: Row = {}
+    seen, rate = 0, None
+    for step, begin in enumerate(starts):
+        chosen = order[begin : begin + plan.batch_size]
+        rate = recipe.rate(epoch + step / len(starts), plan.epochs, history)
+        if rate is not None:
+            model.optimizer.learning_rate = rate
+        x = recipe.batch(as_floats(images[chosen]), rng)
+        with interrupts_held():
+            logs = model.train_on_batch(x, labels[chosen], return_dict=True)  # of this batch alone
+        sums = {name: sums.get(name, 0.0) + float(value) * len(chosen) for name, value in logs.items()}
+        seen += len(chosen)
+        watcher.step(epoch, step + 1, len(starts), {name: total / seen for name, total in sums.items()})
+    means = {name: total / seen for name, total in sums.items()}
+    return means if rate is None else {"rate": rate, **means}

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convfilter.train.data.dataset import load
+from convfilter.train.data.load import load
 
 ROWS = (
     "--each 1",

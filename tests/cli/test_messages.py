@@ -153,7 +153,7 @@ def test_an_address_is_a_file_where_there_is_one(convfilter, desk):
 
 def test_a_model_without_classes():
     """What `convfilter export` writes gives pictures, not classes."""
-    from convfilter.train.run import classes_of
+    from convfilter.train.evaluation import classes_of
 
     assert classes_of(SimpleNamespace(output_shape=(None, 10)), Path("best.npz")) == 10
     for shape in [(None, None, None, 1), (None, 1), (None, None), [(None, 3), (None, 2)]]:
@@ -165,7 +165,7 @@ def test_a_data_set_that_keras_kept_damaged(monkeypatch, tmp_path):
     """Its files are named, and what to do with them."""
     import keras
 
-    from convfilter.train.data.dataset import load
+    from convfilter.train.data.load import load
 
     def broken():
         raise EOFError("Compressed file ended before the end-of-stream marker was reached")

@@ -12,11 +12,9 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.svm import SVC
 
-from convfilter.digits.background import otsu
-from convfilter.digits.components import components
 from convfilter.digits.find import find_digits
 from convfilter.errors import PictureError
-from convfilter.train.data.dataset import load
+from convfilter.train.data.load import load
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +160,7 @@ def test_sizes(some, classify, scale):
     check(photo_of(ink_of(images, 5, scale), blur=scale / 5), images, labels, classify, 0.88)
 
 
+@pytest.mark.slow
 def test_twelve_megapixels(some, classify):
     """A photo of 4,000 × 3,000 takes seconds, and the boxes are in its own pixels."""
     images, labels = some
@@ -187,6 +186,7 @@ def test_a_sloping_line(some):
     assert digits[0].box[0] > digits[-1].box[0]  # uphill
 
 
+@pytest.mark.slow
 def test_one_digit_alone_fills_the_picture(some, classify):
     """A crop close around one digit, dark or bright, gives that digit."""
     images, labels = some
@@ -340,42 +340,3 @@ def test_blank_paper_with_grain_has_no_digits():
     """Grain and falling light alone are not ink."""
     with pytest.raises(PictureError):
         find_digits(photo_of(np.zeros((600, 800)), noise=0.03))
-
-
-@pytest.mark.parametrize("density", [0.0, 0.02, 0.3, 0.45, 0.6, 1.0])
-def test_components_as_scipy_finds_them(density):
-    """The labels are a renaming of SciPy's, with its boxes and areas; a spiral is one."""
-    rng = np.random.default_rng(4)
-    for shape in ((60, 70), (1, 50), (50, 1)):
-        mask = rng.random(shape) < density
-        found = components(mask)
-        labels, count = scipy.ndimage.label(mask, np.ones((3, 3)))
-        assert len(found.areas) == count
-        pairs = np.unique(np.stack([found.labels.ravel(), labels.ravel()]), axis=1)
-        assert pairs.shape[1] == count + (not mask.all())
-        for label, (rows, columns) in enumerate(scipy.ndimage.find_objects(found.labels)):
-            assert found.boxes[label].tolist() == [rows.start, columns.start, rows.stop, columns.stop]
-        np.testing.assert_array_equal(found.areas, np.bincount(found.labels.ravel(), minlength=count + 1)[1:])
-
-
-def test_components_of_a_spiral():
-    """A spiral, the worst case for joining runs, is one component."""
-    mask = np.zeros((101, 101), bool)
-    y, x, step, turn = 50, 50, 2, 0
-    while 0 <= y < 101 and 0 <= x < 101:
-        dy, dx = ((0, 1), (1, 0), (0, -1), (-1, 0))[turn % 4]
-        for _ in range(step):
-            if 0 <= y < 101 and 0 <= x < 101:
-                mask[y, x] = True
-            y, x = y + dy, x + dx
-        turn += 1
-        step += 2 * (turn % 2 == 0)
-    assert len(components(mask).areas) == 1
-    assert components(mask).areas[0] == mask.sum()
-
-
-def test_otsu_as_scikit_image_has_it(camera):
-    """The threshold is scikit-image's, to a bin of the histogram."""
-    from skimage.filters import threshold_otsu
-
-    assert abs(otsu(camera / 255) - threshold_otsu(camera / 255)) <= 1.5 / 256

@@ -80,7 +80,18 @@ def everything(folder):
 
 @pytest.mark.parametrize(
     ("extension", "border"),
-    [(".keras", "symmetric"), *((end, border) for end in (".tflite", ".onnx", ".xml") for border in BORDERS)],
+    [
+        (".keras", "symmetric"),
+        (".tflite", "reflect"),
+        (".onnx", "zero"),
+        (".xml", "wrap"),
+        *(
+            pytest.param(end, border, marks=pytest.mark.slow)
+            for end, quick in ((".tflite", "reflect"), (".onnx", "zero"), (".xml", "wrap"))
+            for border in BORDERS
+            if border != quick
+        ),
+    ],
 )
 def test_a_file_is_numpys_pad_and_scipys_correlate(tmp_path, extension, border):
     """Padded unevenly and by more than the picture, then sobel-x: to the bit, on sizes that export didn't try."""
@@ -125,6 +136,7 @@ def test_every_kind_of_layer_goes_in(tmp_path, extension):
         assert np.array_equal(result, np.maximum(step[::2], step[1::2]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", PACKAGES)
 def test_floats_are_close(tmp_path, extension):
     """The magnitude of a blurred picture, and averages of pools: SciPy's to a thousandth of a count."""
@@ -144,7 +156,13 @@ def test_floats_are_close(tmp_path, extension):
 
 @pytest.mark.parametrize(
     ("scale", "values", "full"),
-    [((), "stored", 255), (("65535",), "stored", 65535), (("1",), "stored", 1), ((), "unit", 1)],
+    [
+        (("65535",), "stored", 65535),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [((), "stored", 255), (("1",), "stored", 1), ((), "unit", 1)]
+        ),
+    ],
 )
 def test_full_scale_decides_the_bias(convfilter, tmp_path, scale, values, full):
     """A bias of a half is added as half of --full-scale; for values from 0 to 1, as a half."""
@@ -186,6 +204,7 @@ def test_the_report_as_json(convfilter, tmp_path):
     assert found["output"]["shape"] == [None, 25, None, None]
 
 
+@pytest.mark.slow
 def test_nothing_else_is_said_or_left(process, tmp_path, tmp_path_factory):
     """In a process of its own the command says one line and none of the converter's, and leaves one file."""
     needed(".tflite")
@@ -252,6 +271,7 @@ def test_openvino_tells_its_full_scale_and_intel_nothing(tmp_path):
     assert "openvino_telemetry.main" not in sys.modules
 
 
+@pytest.mark.slow
 def test_keras_file_in_a_fresh_process(tmp_path):
     """A .keras file loads where only convfilter.model is imported, and gives SciPy's numbers."""
     export(make_pipeline("sobel-x", border="wrap"), tmp_path / "out.keras")
@@ -357,6 +377,7 @@ def test_what_must_be_equal_to_the_bit(whole, filters, settings, full):
     assert stays_whole(make_pipeline(filters, **settings), scale, scale) == whole
 
 
+@pytest.mark.slow
 def test_a_layer_that_a_format_lacks_is_named(convfilter, tmp_path):
     """LiteRT's softplus overflows on pixels as stored: the second filter is named, and nothing written."""
     needed(".tflite")

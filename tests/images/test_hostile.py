@@ -19,7 +19,7 @@ from convfilter.errors import DataError, PictureError
 from convfilter.images.luma import to_gray
 from convfilter.images.read import read
 from convfilter.images.tiff_reader import open_rows
-from convfilter.train.data.idx_npz import read_npz
+from convfilter.train.data.npz import read_npz
 
 TESTS = Path(__file__).parent
 RNG = np.random.default_rng(12)

@@ -1,26 +1,22 @@
-"""Model files that are safe to load, and their convolutions as kernel files."""
+"""Convolution layers as kernel files."""
 
 import hashlib
 import json
-import pickle
-import subprocess
-import sys
-import zipfile
 
 import numpy as np
 import pytest
 from scipy.signal import correlate
 
 import convfilter
-from convfilter.errors import DataError, FilterError, PictureError
+from convfilter.errors import FilterError, PictureError
 from convfilter.filters.load import load
 from convfilter.model.boot import keras
 from convfilter.model.layers import absolute
 from convfilter.networks import extract as ex
 from convfilter.networks import load as models
+from convfilter.networks.convolution import settings
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
-
 layers = keras.layers
 
 
@@ -46,40 +42,11 @@ def same_bits(found, expected):
 
 
 def applied(tmp_path, model, layer, picture):
-    """What `apply` gives with the extracted file, told what `settings` says."""
+    """What `apply` gives with the extracted file and the arguments that `settings` gives."""
     (path,) = ex.write(tmp_path, [ex.extract(model, layer, "net.keras")])
-    told = ex.settings(model.get_layer(layer))
-    found = convfilter.apply(path, picture, range="raw", engine="keras", **told)
+    arguments = settings(model.get_layer(layer))
+    found = convfilter.apply(path, picture, range="raw", engine="keras", **arguments)
     return found if found.ndim == 3 else found[..., None]
-
-
-@pytest.fixture(scope="module")
-def two():
-    """Two convolutions as in the article's network, and a dense layer."""
-    return network(
-        layers.Conv2D(32, 5, padding="same", activation="relu", name="conv1"),
-        layers.Conv2D(8, 3, padding="same", activation="tanh", name="conv2"),
-        layers.MaxPooling2D(2, name="pool1"),
-        layers.Flatten(name="flatten"),
-        layers.Dense(10, activation="softmax", name="output"),
-    )
-
-
-@pytest.fixture(scope="module")
-def saved(two, tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "best.keras"
-    two.save(path)
-    return path
-
-
-@pytest.fixture
-def picture():
-    """(28, 28, 1) float32: pixels over 255, as the training divides them."""
-    pixels = np.random.default_rng(0).integers(0, 256, (28, 28, 1), dtype=np.uint8)
-    return pixels.astype(np.float32) / np.float32(255)
-
-
-# ---- extract ----
 
 
 def test_a_gray_first_layer_is_equal_to_the_bit(tmp_path, two, picture):
@@ -295,208 +262,3 @@ def test_a_folder_that_cant_be_made(tmp_path, two):
     (tmp_path / "taken").write_text("")
     with pytest.raises(PictureError, match="taken: can't be made a folder: part of its path is a file"):
         ex.write(tmp_path / "taken", [ex.extract(two, "conv1", "x")])
-
-
-# ---- model files ----
-
-
-def rewritten(saved, path, change=None, extra=(), drop=(), method=zipfile.ZIP_STORED):
-    """A copy of a .keras archive with its config changed and members added or dropped."""
-    with zipfile.ZipFile(saved) as old, zipfile.ZipFile(path, "w", method) as new:
-        for name in old.namelist():
-            data = old.read(name)
-            if name == "config.json" and change:
-                data = change(json.loads(data))
-                data = data if isinstance(data, bytes) else json.dumps(data).encode()
-            if name not in drop:
-                new.writestr(name, data)
-        for name, data in extra:
-            new.writestr(name, data)
-    return path
-
-
-def layer_changed(**fields):
-    """Change the config of the first convolution's entry."""
-
-    def change(config):
-        config["config"]["layers"][1].update(fields)
-        return config
-
-    return change
-
-
-def refused(path, error, words):
-    with pytest.raises(error, match=words) as caught:
-        models.load_model(path)
-    text = str(caught.value)
-    assert text.startswith(str(path))
-    assert "\n" not in text
-    assert len(text) < 400
-    return text
-
-
-def test_a_model_comes_back(saved, two, picture):
-    """A .keras file loads uncompiled and predicts the same bits."""
-    model = models.load_model(saved)
-    assert not model.compiled
-    expected = two.predict_on_batch(picture[None])
-    assert np.array_equal(model.predict_on_batch(picture[None]), expected)
-
-
-def test_own_layers_load_in_a_fresh_process(tmp_path):
-    """LeNet-5's layers are registered by load_model itself, in a process that imported nothing."""
-    from convfilter.networks.architectures import build
-
-    build("lenet5").save(tmp_path / "lenet.keras")
-    code = "from convfilter.networks.load import load_model as l; print(l('lenet.keras').count_params())"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60
-    )
-    assert done.stdout.strip() == str(build("lenet5").count_params()), done.stderr
-
-
-def test_functional_models_with_operations_load(tmp_path):
-    """What Keras saves of `x * 2 + skip` is known, too."""
-    inputs = keras.Input((8, 8, 1))
-    x = layers.Conv2D(2, 3, padding="same", kernel_regularizer="l2", name="conv")(inputs)
-    x = keras.layers.LeakyReLU(0.1)(x * 2.0 + inputs)
-    keras.Model(inputs, keras.ops.mean(x, axis=(1, 2))).save(tmp_path / "f.keras")
-    assert models.load_model(tmp_path / "f.keras").get_layer("conv").filters == 2
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [
-        ("old.h5", b"\x89HDF\r\n\x1a\n", "old format"),
-        ("old.keras", b"\x89HDF\r\n\x1a\n", "old format"),
-        ("p.pkl", pickle.dumps([1]), "pickle"),
-        ("p.keras", pickle.dumps([1]), "pickle"),
-        ("m.pt", b"PK\x03\x04", "PyTorch"),
-        ("m.onnx", b"", "ONNX"),
-        ("p.npz", pickle.dumps([1]), "pickle"),
-        ("w.safetensors", b"", "without a network"),
-        ("m.txt", b"hello", "a file ending in"),
-        ("model", b"PK\x03\x04", "a name without an ending"),
-    ],
-)
-def test_other_kinds_are_refused(tmp_path, name, content, words):
-    """By name or by first bytes: what it is, which kinds are loaded, and how to get one; exit 2."""
-    path = tmp_path / name
-    path.write_bytes(content)
-    assert "model.save(" in refused(path, FilterError, words)
-    assert FilterError.exit_code == 2
-
-
-def test_folders_are_refused(tmp_path):
-    """A SavedModel is a folder; so are others."""
-    refused(tmp_path, FilterError, "a folder; only .keras")
-    (tmp_path / "saved_model.pb").write_bytes(b"")
-    refused(tmp_path, FilterError, "a SavedModel folder")
-
-
-def test_broken_files_are_refused(tmp_path, saved):
-    """Missing, empty, cut, with a flipped byte, or without weights that fit; exit 1."""
-    refused(tmp_path / "none.keras", DataError, "No such file")
-    path = tmp_path / "m.keras"
-    data = saved.read_bytes()
-    path.write_bytes(b"")
-    refused(path, DataError, "no archive, or one cut short")
-    path.write_bytes(data[: len(data) // 2])
-    refused(path, DataError, "no archive, or one cut short")
-    place = data.index(b"model.weights.h5") + 5000
-    path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
-    refused(path, DataError, 'the checksum of "model.weights.h5" is wrong')
-    rewritten(saved, path, drop=["model.weights.h5"], extra=[("model.weights.h5", b"no HDF5")])
-    refused(path, DataError, "can't build and fill the network")
-    rewritten(saved, path, lambda c: b"{")
-    refused(path, DataError, "is no JSON")
-    rewritten(saved, path, lambda c: b"[" * 100_000)
-    refused(path, DataError, "is no JSON")
-    rewritten(saved, path, lambda c: [])
-    refused(path, DataError, "describes no network")
-    assert DataError.exit_code == 1
-
-
-def test_archives_of_something_else(tmp_path, saved):
-    """A zip without a network, or with something beside it, is no model."""
-    path = tmp_path / "m.keras"
-    rewritten(saved, path, drop=["metadata.json"])
-    refused(path, FilterError, "not of a Keras 3 network")
-    rewritten(saved, path, extra=[("assets/words.txt", b"a")])
-    refused(path, FilterError, '"assets/words.txt", which a network for pictures')
-
-
-@pytest.mark.parametrize("name", ["../evil.py", "/etc/passwd", "assets/../../x", "C:\\x", "..\\x"])
-def test_names_that_lead_outside(tmp_path, saved, name):
-    """Path traversal is refused, and nothing is written."""
-    path = rewritten(saved, tmp_path / "m.keras", extra=[(name, b"x")])
-    refused(path, DataError, "a place outside")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.keras"]
-
-
-def test_a_zip_bomb(tmp_path, saved):
-    """Members that would unpack to a hundred times their size, or a description of 17 MB, are not unpacked."""
-    path = tmp_path / "m.keras"
-    big = b"\0" * (32 * 2**20)
-    rewritten(
-        saved, path, drop=["model.weights.h5"], extra=[("model.weights.h5", big)], method=zipfile.ZIP_DEFLATED
-    )
-    assert path.stat().st_size < 100_000
-    refused(path, DataError, "would unpack to 33,554,432 bytes")
-    rewritten(saved, path, lambda c: b" " * (17 * 2**20))
-    refused(path, DataError, '"config.json" would unpack')
-
-
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({"class_name": "Lambda"}, "a Lambda layer, which is arbitrary code"),
-        ({"class_name": "TFSMLayer"}, "a TFSMLayer layer, which is arbitrary code"),
-        ({"class_name": "StringLookup"}, "may read other files"),
-        (
-            {"class_name": "Popen", "module": "subprocess", "registered_name": "Popen"},
-            '"Popen", which is not of',
-        ),
-        ({"class_name": "Conv9D"}, '"Conv9D", which is not of Keras'),
-        ({"class_name": "Mine", "module": None, "registered_name": "mine>Mine"}, '"Mine", which is not'),
-        ({"class_name": "get_file", "module": "keras.utils"}, '"get_file", which is not'),
-    ],
-)
-def test_code_and_unknown_classes_are_refused(tmp_path, saved, fields, words):
-    """Before Keras builds anything: layers that are code, that read files, or that nobody registered."""
-    path = rewritten(saved, tmp_path / "m.keras", layer_changed(**fields))
-    refused(path, FilterError, words)
-
-
-def test_a_real_lambda_is_refused(tmp_path):
-    """A model saved with a Python lambda in it."""
-    path = tmp_path / "m.keras"
-    keras.Sequential([keras.Input((4,)), layers.Lambda(lambda x: x + 1)]).save(path)
-    refused(path, FilterError, "Lambda layer, which is arbitrary code")
-
-
-def test_an_unknown_function_is_refused(tmp_path, saved):
-    """An activation that is neither Keras' nor registered."""
-
-    def change(config):
-        function = {
-            "module": "builtins",
-            "class_name": "function",
-            "config": "system",
-            "registered_name": "function",
-        }
-        config["config"]["layers"][1]["config"]["activation"] = function
-        return config
-
-    refused(rewritten(saved, tmp_path / "m.keras", change), FilterError, '"system", which is not')
-
-
-def test_the_warning_and_the_hash(saved):
-    """One sentence or two that a model is code, for all but .npz; the hash is hashlib's."""
-    assert [models.is_code(name) for name in ("m.keras", "m.npz", "M.NPZ", "m.npz.keras", "m")] == [
-        True, False, False, True, True,
-    ]  # fmt: skip
-    assert "a model file is code" in models.warn_text(saved)
-    assert models.file_hash(saved) == hashlib.sha256(saved.read_bytes()).hexdigest()
-    with pytest.raises(DataError, match="No such file"):
-        models.file_hash(saved.with_name("none"))

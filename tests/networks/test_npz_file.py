@@ -60,7 +60,13 @@ def npy(array, version=(1, 0)):
     return file.getvalue()
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in ("googlenet", "vgg16", "best") else ())
+        for name in ARCHITECTURES
+    ],
+)
 @pytest.mark.parametrize(("shape", "classes"), [((28, 28, 1), 10), ((32, 40, 3), 7)])
 def test_the_network_comes_back(tmp_path, name, shape, classes):
     """Every architecture: each weight, and the .keras file's predictions, bit for bit."""

@@ -1,10 +1,10 @@
-"""The networks `--arch` names: one a file, each as in its paper and in a form for small pictures.
+"""The networks that `--arch` names, one file each: as in its paper, and in a form for small pictures.
 
     build("lenet5")                            for 28×28×1 and ten classes
     build("alexnet", (227, 227, 3), 1000)      the paper's own network
 
 Every network takes float32 (batch, height, width, channels) in [0, 1] and ends in a softmax named
-"output", whatever a keras.json says. The registry imports no Keras; the network's module does, when it is
+"output", whatever keras.json sets. The registry imports no Keras; the network's module does, when it is
 built. A saved model that holds layers of `own_layers` loads once that module is imported.
 """
 

@@ -1,1 +1,1 @@
-"""Data sets of pictures with classes, one way of storing them a file."""
+"""Data sets of pictures with classes, one module per way of storing them."""

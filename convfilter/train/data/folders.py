@@ -1,4 +1,4 @@
-"""A folder with a subfolder of pictures a class."""
+"""A folder with one subfolder of pictures per class."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ class ClassFolders:
     """The picture files of every part, found but not yet read."""
 
     classes: tuple[str, ...]  # sorted by name
-    parts: dict[str, list[tuple[Path, int]]]  # "train" or "test" → (file, class), class after class
+    parts: dict[str, list[tuple[Path, int]]]  # "train" or "test" → (file, class), sorted by class
 
 
 def find_pictures(root: Path) -> ClassFolders:
@@ -66,7 +66,7 @@ def _files(root: Path, classes: tuple[str, ...]) -> list[tuple[Path, int]]:
             raise DataError(
                 f"{printable(path)}: a picture beside the class folders; move it into one of them"
             )
-    held: list[tuple[Path, int]] = []
+    found: list[tuple[Path, int]] = []
     for name, folder in folders.items():
         if name not in classes:
             raise DataError(
@@ -85,10 +85,10 @@ def _files(root: Path, classes: tuple[str, ...]) -> list[tuple[Path, int]]:
                 )
         if not files:
             raise DataError(f"{printable(folder)}: a class folder without a picture; add some or remove it")
-        held += [(path, classes.index(name)) for path in files.values()]
-    if not held:
+        found += [(path, classes.index(name)) for path in files.values()]
+    if not found:
         raise DataError(f"{printable(root)}: no class folders in it; add some or remove it")
-    return held
+    return found
 
 
 def read_pictures(
@@ -99,22 +99,22 @@ def read_pictures(
 ) -> Part:
     """Every file as a picture of one size: the one given, else theirs, else 28×28 where they differ.
 
-    Colour (three channels) if asked for, or if not said and any picture has it. Pictures of another size
+    Three channels with color=True, or with None if any picture has colour. Pictures of another size
     are fitted with their aspect kept, antialiased, on black; clear pixels are black too.
     """
-    held: list[np.ndarray] = []
+    pictures: list[np.ndarray] = []
     for done, (path, _) in enumerate(files, 1):
         pixels = _pixels(path, color)
-        if size is None and held and held[0].shape[:2] != pixels.shape[:2]:
+        if size is None and pictures and pictures[0].shape[:2] != pixels.shape[:2]:
             size = _MIXED_SIZE
-            held = [fitted(each, size) for each in held]
-        held.append(fitted(pixels, size) if size else pixels)
-        check_bytes(len(held) * held[-1].size, printable(path.parent.parent))
+            pictures = [fitted(each, size) for each in pictures]
+        pictures.append(fitted(pixels, size) if size else pixels)
+        check_bytes(len(pictures) * pictures[-1].size, printable(path.parent.parent))
         if progress:
             progress(done, len(files))
-    channels = 3 if color or any(each.shape[2] == 3 for each in held) else 1
-    images = np.empty((len(held), *held[0].shape[:2], channels), np.uint8)
-    for i, each in enumerate(held):
+    channels = 3 if color or any(each.shape[2] == 3 for each in pictures) else 1
+    images = np.empty((len(pictures), *pictures[0].shape[:2], channels), np.uint8)
+    for i, each in enumerate(pictures):
         images[i] = each  # one channel fills three
     return Part(images, np.array([label for _, label in files]), lambda i: printable(files[i][0]))
 
@@ -124,7 +124,9 @@ def _pixels(path: Path, color: bool | None) -> np.ndarray:
     try:
         picture = read(path, gray=color is False)
     except PictureError as error:
-        raise DataError(f"{error} (one unreadable picture stops the data set; mend or remove it)") from error
+        raise DataError(
+            f"{error} (one unreadable picture stops the data set; repair or remove it)"
+        ) from error
     pixels = eight_bit(picture)
     if pixels.shape[2] not in (1, 3):
         raise DataError(f"{printable(path)}: {pixels.shape[2]} channels; save it with 1 or 3")

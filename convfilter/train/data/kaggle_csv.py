@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from convfilter.errors import DataError
-from convfilter.train.data.source import MAX_LABEL, Part, Progress, Source, check_bytes, opened
+from convfilter.train.data.source import MAX_LABEL, Part, Progress, Source, check_bytes, open_source
 
 _CHUNK = 4 << 20  # bytes
 _MAX_LINE = 16 << 20  # bytes
@@ -44,7 +44,7 @@ class _Columns:
 
 def read_csv(path: Path, progress: Progress | None = None) -> Part:
     """All rows; DataError with the line and column of the first that is wrong."""
-    with opened(path) as source:
+    with open_source(path) as source:
         columns, tables, lines, line = None, [], [], 1
         for chunk in _chunks(source, progress):
             if columns is None:
@@ -65,24 +65,24 @@ def read_csv(path: Path, progress: Progress | None = None) -> Part:
 
 
 def _chunks(source: Source, progress: Progress | None) -> Iterator[bytes]:
-    """Some whole lines at a time, each with a newline at its end."""
+    """Blocks of whole lines; the last line ends in a newline too."""
     left, line = b"", 1
     while block := source.read(_CHUNK):
         source.report(progress)
-        held = (left + block).replace(b"\r\n", b"\n")
-        end = held.rfind(b"\n") + 1
-        left = held[end:]
-        line += held.count(b"\n")
+        data = (left + block).replace(b"\r\n", b"\n")
+        end = data.rfind(b"\n") + 1
+        left = data[end:]
+        line += data.count(b"\n")
         if len(left) > _MAX_LINE:
             raise DataError(f"{source.label}, line {line}: longer than {_MAX_LINE} bytes; {_WANTED}")
         if end:
-            yield held[:end]
+            yield data[:end]
     if left:
         yield left + b"\n"
 
 
 def _columns(head: str, label: str) -> _Columns:
-    """What the first line says the columns are."""
+    """The columns that the first line names."""
     names = [name.strip().strip('"').strip() for name in head.split(",")]
     numbers = sum(not name or not math.isnan(_number(name)) for name in names)
     if numbers > len(names) / 2 and len(names) > 1:
@@ -109,7 +109,7 @@ def _columns(head: str, label: str) -> _Columns:
 
 
 def _headless(count: int, label: str) -> _Columns:
-    """Columns without names; with a label its place is told later, by all the values."""
+    """Columns without names; where one is a label, all the values will decide which."""
     for pixels in (count, count - 1):
         side = math.isqrt(pixels)
         if side * side == pixels and pixels > 1:
@@ -178,7 +178,7 @@ def _row(text: str, columns: _Columns, place: str) -> np.ndarray:
 
 
 def _fault(field: str, column: int, columns: _Columns) -> str:
-    """What is wrong with this value, and the mend."""
+    """What is wrong with this value, and what to do."""
     kind = "a label" if column == columns.label else "a pixel"
     if field.lower() in ("", "nan", "na", "null", "none"):
         return "the value is missing; fill it in or drop the row"

@@ -29,7 +29,7 @@ FILES: dict[str, tuple[str, ...]] = {  # what Keras downloads, and keeps in its 
     ),
 }
 _ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
-_FETCH = "URL fetch failure on "  # as Keras begins what it says offline
+_FETCH = "URL fetch failure on "  # the start of Keras' message where there is no network
 
 
 def downloaded(name: str, progress: Progress | None) -> dict[str, Part]:
@@ -75,7 +75,7 @@ def _addresses(name: str) -> str:
 
 
 class _KerasBar(io.TextIOBase):
-    """Takes what Keras prints while it downloads, and reads the bytes done and all off its bar."""
+    """Stands in for stdout while Keras downloads: reads bytes done and total off its progress bar."""
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress, self._outside = progress, sys.stdout

@@ -13,13 +13,13 @@ import numpy as np
 
 from convfilter.errors import DataError, printable, refuse_address
 from convfilter.images.sniff import reason
+from convfilter.system.archive import DEFLATE_MAX
 
 MAX_BYTES = 4 << 30  # of pixels in one file or folder; training holds them all in memory
 MAX_LABEL = 999
-DEFLATE_MAX = 1032  # the most that deflate can unpack from one byte, so a claim beyond it is false
 WANTED = (
     "a Kaggle CSV (train.csv, test.csv), IDX files (train-images-idx3-ubyte …), an .npz (x_train, y_train …) "
-    "or a folder with a subfolder of pictures a class"
+    "or a folder with one subfolder of pictures per class"
 )
 _GZIP = b"\x1f\x8b"
 _BLOCK = 4 << 20  # bytes
@@ -37,7 +37,7 @@ class Part:
 
 
 class Source:
-    """A file opened for reading, unpacked on the way; `read` never yields less than asked but at the end."""
+    """An open file, unpacked while it is read."""
 
     def __init__(self, raw: BinaryIO, label: str, size: int) -> None:
         self._raw, self.label, self.size = raw, label, size
@@ -48,29 +48,29 @@ class Source:
         self.most = size * DEFLATE_MAX if self.packed else size  # bytes that can come at all
 
     def read(self, count: int) -> bytearray:
-        """The next `count` bytes, fewer where the file ends."""
-        held = bytearray()
+        """The next `count` bytes, fewer only at the end of the file."""
+        data = bytearray()
         try:
-            while len(held) < count and (block := self._file.read(min(_BLOCK, count - len(held)))):
-                held += block
+            while len(data) < count and (block := self._file.read(min(_BLOCK, count - len(data)))):
+                data += block
         except (OSError, EOFError, zlib.error) as error:
-            at = self.position + len(held)
+            at = self.position + len(data)
             kind = "gzip data is damaged or cut short" if self.packed else "file can't be read"
             raise DataError(
                 f"{self.label}: the {kind} after {at} bytes ({reason(error)}); get a sound copy"
             ) from error
-        self.position += len(held)
-        return held
+        self.position += len(data)
+        return data
 
     def report(self, progress: Progress | None) -> None:
-        """Tell how many of the file's bytes are read."""
+        """Call progress(bytes read, bytes of the file), packed ones where it is packed."""
         if progress:
             progress(min(self._raw.tell(), self.size), self.size)
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[Source]:
-    """A regular file that isn't empty; DataError for anything else."""
+def open_source(path: Path) -> Iterator[Source]:
+    """Open a regular file that isn't empty; DataError for anything else."""
     label = printable(path)
     try:
         mode = path.stat().st_mode

@@ -1,12 +1,12 @@
-"""The pictures of a run folder, by matplotlib: a module for each thing they are of.
+"""The pictures of a run folder, drawn by Matplotlib.
 
     data.py     how many pictures each class has, some of them, and augmented ones
-    curves.py   the training's course
+    curves.py   loss, accuracy and learning rate by epoch
     errors.py   what was taken for what, and the worst errors
     kernels.py  what the first convolution has learned
-    figures.py  the look that they share
+    figures.py  colours, sizes and axes that they share
 
-draw_NAME(…) gives a Figure, which figures.save writes. Only Figure objects are made, so neither pyplot nor
+draw_NAME(…) returns a Figure, which figures.save writes. Only Figure objects are made, so neither pyplot nor
 rcParams changes for a program that uses them too.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from convfilter.errors import DataError
+from convfilter.networks.predict import predict
 from convfilter.train.data.dataset import Data, Row
 from convfilter.train.plots.curves import draw_learning_curves
 from convfilter.train.plots.data import draw_augmented, draw_label_counts, draw_sample_digits
@@ -37,8 +38,6 @@ def write_all(
     Without labelled test pictures there is no confusion matrix and no gallery of errors, without a Conv2D
     layer there are no kernels. Everything else that goes wrong raises, before any picture is written.
     """
-    from convfilter.train.loop import predict
-
     require_matplotlib()
     if data.train is None:
         raise DataError(f"{data.source}: no pictures to train on, so none to draw; give labelled ones")

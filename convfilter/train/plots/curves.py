@@ -1,4 +1,4 @@
-"""The picture of a training's course: loss, accuracy and learning rate by epoch."""
+"""The picture of loss, accuracy and learning rate by epoch."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convfilter.train.data.dataset import Data, Dataset, as_floats, labels_of
+from convfilter.networks.predict import as_floats
+from convfilter.train.data.dataset import Data, Dataset, labels_of
 from convfilter.train.plots.figures import (
     BLUE,
     CELL,
@@ -69,7 +70,7 @@ def _number_bars(axes: "Axes", counts: np.ndarray) -> None:
 
 
 def draw_sample_digits(dataset: Dataset, classes: Sequence[str], each: int = 12) -> "Figure":
-    """A row a class, with up to `each` of its pictures, evenly spread over the data set."""
+    """One row per class, with up to `each` of its pictures, evenly spread over the data set."""
     labels, rows = labels_of(dataset), min(len(classes), MOST_ROWS)
     tiles = np.ones((rows, each, *dataset.images.shape[1:]), np.float32)  # 1 is white
     for label in range(rows):
@@ -85,7 +86,7 @@ def draw_sample_digits(dataset: Dataset, classes: Sequence[str], each: int = 12)
 
 
 def draw_augmented(recipe: Any, dataset: Dataset, seed: int, versions: int = 10) -> "Figure":
-    """A row a picture: itself, a space, and `versions` of what recipe.batch(images, rng) makes of it."""
+    """One row per picture: itself, a space, and `versions` of what recipe.batch(images, rng) makes of it."""
     from convfilter.model.boot import keras
 
     firsts = np.unique(labels_of(dataset), return_index=True)[1][:10]  # the first picture of each class

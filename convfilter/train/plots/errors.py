@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convfilter.train.data.dataset import Dataset, as_floats, labels_of
+from convfilter.networks.predict import as_floats
+from convfilter.train.data.dataset import Dataset, labels_of
 from convfilter.train.plots.figures import (
     DIAGONAL,
     EMPTY,
@@ -102,8 +103,8 @@ def draw_worst_errors(
     some = "All" if len(worst) == len(ranked) else f"The {len(worst)} surest of"
     title = "One error" if len(ranked) == 1 else f"{some} {len(ranked):,} errors"
     figure.suptitle(f"{title} among {len(labels):,} pictures\n\n", fontsize=TITLE, color=INK)
-    said = "true → predicted class, and the probability that the model gave it"
-    figure.text(0.5, 1 - 0.42 / figure.get_figheight(), said, ha="center", fontsize=TEXT, color=FAINT)
+    caption = "true → predicted class, and the probability that the model gave it"
+    figure.text(0.5, 1 - 0.42 / figure.get_figheight(), caption, ha="center", fontsize=TEXT, color=FAINT)
     for axes in figure.subplots(rows, columns, squeeze=False).flat:
         axes.axis("off")
     for axes, i in zip(figure.axes, worst, strict=False):

@@ -1,4 +1,4 @@
-"""The look that all pictures of a run share. Figure objects only: no pyplot, no rcParams."""
+"""Colours, sizes and axes that all pictures of a run share. Figure objects only: no pyplot, no rcParams."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -114,7 +114,7 @@ def integers(most: int) -> Any:
 
 
 def name_ticks(axis: Any, names: Sequence[str]) -> None:
-    """A tick a class, or one every few where there are many."""
+    """One tick per class; where there are many, one for every few."""
     step = -(-len(names) // MOST_ROWS)
     size = TEXT if len(names) <= 12 else SMALL
     axis.set_ticks(range(0, len(names), step), shown_names(names)[::step], fontsize=size, color=INK)

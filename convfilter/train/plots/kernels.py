@@ -50,18 +50,18 @@ def draw_first_kernels(model: Any) -> "Figure":
         title += f", {channels} channels side by side"
     if filters > MOST_KERNELS:
         title += f" (the first {MOST_KERNELS})"
-    shown = _side_by_side(kernels[..., :MOST_KERNELS])  # (n, h, w)
-    columns = _columns(len(shown), shown.shape[2] / shown.shape[1])
-    rows = -(-len(shown) // columns)
-    tiles = np.full((rows * columns, *shown.shape[1:], 1), np.nan)
-    tiles[: len(shown), ..., 0] = shown
-    most = float(np.max(np.abs(shown), where=np.isfinite(shown), initial=0)) or 1.0
-    shape = shown.shape[2] / shown.shape[1]
+    drawn = _side_by_side(kernels[..., :MOST_KERNELS])  # (n, h, w)
+    columns = _columns(len(drawn), drawn.shape[2] / drawn.shape[1])
+    rows = -(-len(drawn) // columns)
+    tiles = np.full((rows * columns, *drawn.shape[1:], 1), np.nan)
+    tiles[: len(drawn), ..., 0] = drawn
+    most = float(np.max(np.abs(drawn), where=np.isfinite(drawn), initial=0)) or 1.0
+    shape = drawn.shape[2] / drawn.shape[1]
     high = min(0.75, 9 / (columns * shape))  # inches of a kernel
     figure = new_figure(2 + high * shape * columns, 1.1 + high * rows)
     grid = tiles.reshape(rows, columns, *tiles.shape[1:])
     axes = mosaic(figure, grid, title, fill=np.nan, cmap="RdBu_r", vmin=-most, vmax=most)
-    last = [min((row + 1) * columns, len(shown)) - 1 for row in range(rows)]
+    last = [min((row + 1) * columns, len(drawn)) - 1 for row in range(rows)]
     name_ticks(axes.yaxis, [_span(row * columns, end) for row, end in enumerate(last)])
     colour_bar(figure, axes.images[0], axes, "weight")
     return figure

@@ -1,4 +1,4 @@
-"""Zip archives from elsewhere: whatever is wrong with one is a DataError, and none fills the memory."""
+"""Zip archives that come from elsewhere: any fault of one is a DataError, and none can fill the memory."""
 
 import zipfile
 from collections.abc import Iterator
@@ -7,14 +7,15 @@ from pathlib import Path
 
 from convfilter.errors import ConvfilterError, DataError, printable
 
-MAX_TOTAL = 4 * 2**30  # bytes unpacked; VGG 16 with two moments of an optimiser is 1.7 GB
-MAX_EXPANSION = 100  # unpacked : packed, from SMALL on; neither Keras nor numpy.savez even compresses
-SMALL = 2**20  # bytes
+MAX_EXPANSION = 100  # bytes unpacked per byte packed, of model files: nobody compresses weights
+MAX_TOTAL = 4 * 2**30  # bytes unpacked, of model files; VGG 16 with two moments of an optimiser is 1.7 GB
+DEFLATE_MAX = 1032  # the most that deflate can unpack from one byte, so a claim beyond it is false
+SMALL = 2**20  # bytes; what unpacks to less is harmless, however well it is packed
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The archive at `path`. Whatever goes wrong while it is read is a DataError."""
+def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive at `path`. Whatever goes wrong while the block reads it is a DataError."""
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
@@ -30,9 +31,11 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
         ) from error
 
 
-def check_size(path: Path, info: zipfile.ZipInfo, limit: int) -> None:
-    """DataError for a zip bomb. Python unpacks no more of a member than it declares."""
-    expands = info.file_size > max(SMALL, MAX_EXPANSION * info.compress_size)
+def check_size(path: Path, info: zipfile.ZipInfo, limit: float, expansion: int = MAX_EXPANSION) -> None:
+    """Raise DataError for a zip bomb: a member of more than `limit` bytes, or of more than SMALL ones and
+    `expansion` times its packed size. Python unpacks no more of a member than it declares, so a check of
+    what is declared is enough."""
+    expands = info.file_size > max(SMALL, expansion * info.compress_size)
     if info.file_size > limit or expands:
         raise DataError(
             f'{printable(path)}: "{printable(info.filename)}" would unpack to {info.file_size:,} bytes '
@@ -41,8 +44,8 @@ def check_size(path: Path, info: zipfile.ZipInfo, limit: int) -> None:
 
 
 def too_large(path: Path) -> DataError:
-    """The error to raise where the memory doesn't do."""
-    return DataError(f"{printable(path)}: too large for the memory here; use a smaller network")
+    """The error for a file whose content doesn't fit into the memory."""
+    return DataError(f"{printable(path)}: too large for the memory here; use a smaller one")
 
 
 def first_line(error: BaseException) -> str:
