@@ -11,8 +11,7 @@ from typing import Any
 import click
 
 from convfilter._version import __version__
-from convfilter.system import garbage, interrupts, temporary
-from convfilter.system.machine import address_space, spare_address_space
+from convfilter.system import garbage, interrupts
 
 # name → (module, one line of help): the help of the group needs no command's module.
 COMMANDS = {
@@ -39,6 +38,9 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
+        from convfilter.system.machine import spare_address_space  # brings pathlib: --help goes without
+
+        spare_address_space()
         command: click.Command = importlib.import_module(f"convfilter.cli.{COMMANDS[name][0]}").command
         if name != "apply":  # it imports more, and says itself when that is done
             garbage.as_usual()
@@ -71,6 +73,9 @@ def command(debug: bool) -> None:
     convfilter kernels list
     convfilter describe sobel
     """
+    from convfilter.system.temporary import contained
+
+    click.get_current_context().with_resource(contained())
 
 
 def run(args: list[str] | None = None) -> int:
@@ -81,13 +86,11 @@ def run(args: list[str] | None = None) -> int:
         os.environ["CONVFILTER_DEBUG"] = "1"  # native libraries may speak
         args = ["--debug", *(arg for arg in args if arg != "--debug")]
     interrupts.install()
-    spare_address_space()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a × must not fail where the terminal can't show it
             stream.reconfigure(errors="replace")
     try:
-        with temporary.contained():
-            code = command.main(args, prog_name="convfilter", standalone_mode=False) or 0
+        code = command.main(args, prog_name="convfilter", standalone_mode=False) or 0
         if sys.stdout is not None:
             sys.stdout.flush()
         return code
@@ -105,6 +108,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
     it is a fault of this program."""
     from convfilter.cli.wording import message
     from convfilter.errors import ConvfilterError
+    from convfilter.system.machine import address_space
 
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return "interrupted", 130

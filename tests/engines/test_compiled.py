@@ -238,6 +238,7 @@ def test_the_deciding_sources_are_all_that_stages_are_made_with():
         "engines/stage_words",
         "errors",
         "filters/geometry",
+        "filters/json_types",
         "filters/intervals",
         "filters/kernel",
         "filters/kernel_fields",

@@ -18,6 +18,8 @@ from convfilter.filters.pipeline import Pipeline
 from convfilter.model.boot import keras
 from convfilter.model.build import build
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
+
 PHOTO = skimage.data.camera()[100:148, 200:261].astype(np.float32)[None, :, :, None]
 FORMATS = ("channels_last", "channels_first")
 BANK = np.random.default_rng(5).integers(-5, 6, (3, 3, 1, 2)).astype(float)

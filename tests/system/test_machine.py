@@ -212,7 +212,7 @@ def under(tmp_path, camera, limit, env):
 def test_not_enough_memory_is_one_line(monkeypatch, convfilter, photo, error, limit, shown):
     """Under a limit libraries fail in many ways; without one only MemoryError is no mistake of ours."""
     monkeypatch.setattr("convfilter.filters.load.make_pipeline", lambda *_, **__: raising(error))
-    monkeypatch.setattr("convfilter.cli.address_space", lambda: limit)
+    monkeypatch.setattr("convfilter.system.machine.address_space", lambda: limit)
     if not shown:
         with pytest.raises(RuntimeError, match="a mistake of ours"):
             convfilter("apply", "sobel", photo, "out.png")
