@@ -77,7 +77,7 @@ class KernelFile(BaseModel):
         description="what it filters unless the color asked for says otherwise: gray, each channel, or luma",
     )
     border: Border = Field(
-        "zero", description="what stands outside the picture unless --border says otherwise"
+        "zero", description="what stands outside the picture unless the border asked for says otherwise"
     )
 
 
