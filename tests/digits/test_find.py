@@ -103,6 +103,7 @@ def test_mnist_comes_back_unchanged(mnist):
         assert np.abs(inverted.image.astype(int) - digit.image).max() <= 1  # 1 - v / 255 isn't exact
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "scene",
     [

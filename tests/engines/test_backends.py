@@ -392,6 +392,7 @@ def fresh():
     return python(FRESH)
 
 
+@pytest.mark.slow
 def test_the_public_names_stay_callable(fresh):
     """`convfilter.apply` is the function however often and in whatever order things are imported."""
     assert (fresh.returncode, fresh.stdout) == (0, ""), fresh.stderr

@@ -362,6 +362,7 @@ def test_what_can_not_be_compiled_goes_to_keras(own_cache, monkeypatch):
     assert np.array_equal(package.apply("laplacian", PICTURE[0], range="raw"), correlated("laplacian"))
 
 
+@pytest.mark.slow
 def test_a_giant_kernel_goes_to_keras():
     """LiteRT would want a pointer a tap and pixel."""
     kernel = make_kernel(np.random.default_rng(0).normal(size=(601, 601)))
@@ -466,6 +467,7 @@ ACTIVATIONS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_activations_are_kerass(activation):
     """Every kind of activation, compiled or not, gives what the Keras engine gives."""

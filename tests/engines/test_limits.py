@@ -92,6 +92,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [CLEAN, damaged(np.nan)], ids=["clean first", "damaged first"])
 @pytest.mark.parametrize(("filters", "options"), FAULTS)
 def test_nan_and_infinity_are_kerass(own_cache, filters, options, first):
@@ -205,6 +206,7 @@ def test_how_large_pixels_may_be(filters, options, full, wanted):
     assert limits.reach(stages) == pytest.approx(wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plan", ["direct", "auto"])
 @pytest.mark.parametrize("filters", ["sobel", "gaussian:sigma=5", ["sharpen", "sobel"], "kirsch"])
 def test_nothing_overflows_within_reach(filters, plan):
@@ -242,6 +244,7 @@ def sobel_x(padded):
     return rows[:, 2:] - rows[:, :-2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize(
     ("filters", "options"),

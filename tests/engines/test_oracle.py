@@ -188,6 +188,7 @@ def test_kernel_equals_scipy_in_16_bits(name, engine):
     assert found <= (0 if is_exact(name, 65535) else BOUND)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_kernel_equals_scipy_channels_first(name):
     """A network with the channels first gives the same numbers, on the CPU too."""
@@ -249,6 +250,7 @@ def test_summary(border, data_format):
 # Borders
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data_format", FORMATS)
 @pytest.mark.parametrize("border", SCIPY)
 @pytest.mark.parametrize("case", INLINE)
@@ -283,6 +285,7 @@ def test_flip_is_true_convolution():
 # Strides, dilation, padding
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data_format", FORMATS)
 @pytest.mark.parametrize(
     ("strides", "dilation"),
@@ -373,6 +376,7 @@ def test_cover_of_a_larger_photo_with_a_border():
 # Pools, activations, bias, combinations
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data_format", FORMATS)
 @pytest.mark.parametrize(("mode", "function"), [("max", np.max), ("average", np.mean)])
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (4, 4), (3, 2), (1, 7)])
@@ -409,6 +413,7 @@ def test_activation_equals_numpy(name, function, values):
     assert np.abs(result - function(full)).max() <= (0 if exact else 2e-6 * max(np.abs(full).max(), 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["magnitude", "max", "absmax", "sum", "mean", "none"])
 @pytest.mark.parametrize("data_format", FORMATS)
 def test_combination_of_a_bank(how, data_format):

@@ -265,6 +265,7 @@ PIPELINES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", range(len(PIPELINES)))
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_strips_are_the_whole(case, dtype):

@@ -167,6 +167,7 @@ def test_a_filter_of_the_largest_side_is_allowed():
     assert make_kernel(np.ones((2000, 1, 1, 3)), layout="out,in,kh,kw").filters == 2000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("item", ["[]", "{}", '["a"]', "[null]"])
 def test_a_million_mistakes_are_told_at_once(item):
     """The first mistake is reported without collecting the rest, in seconds and in little memory."""

@@ -505,6 +505,7 @@ def test_an_average_of_another_sum(factor):
     assert page.pixels[visible] == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["laplacian", "sobel"])
 def test_alpha_of_an_edge_filter_moves_with_the_pixels(name):
     """Strides take alpha at the pixels they take, "valid" crops it, "cover" and a dilation keep it in step,

@@ -240,6 +240,7 @@ def homeless(monkeypatch):
     monkeypatch.setattr(pwd, "getpwuid", unknown)
 
 
+@pytest.mark.slow
 def test_no_home(homeless, convfilter, photo, monkeypatch):
     """Everything works but the cache, which is told once, and not at all with -q."""
     from convfilter.engines import compiled
@@ -310,6 +311,7 @@ def test_the_cache_follows_its_variable_without_a_home(homeless, tmp_path, monke
     assert cache.folder() == tmp_path / "convfilter"
 
 
+@pytest.mark.slow
 def test_a_cache_that_can_not_be_written_is_told_once(convfilter, photo, tmp_path, monkeypatch):
     """By its name, with the reason and what to do; the picture is the same."""
     from convfilter.engines import compiled

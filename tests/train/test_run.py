@@ -19,6 +19,7 @@ from convfilter.train.recipes import RECIPES, load_recipe
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
+@pytest.mark.slow
 def test_a_run_learns_and_leaves_its_folder(run_folder, digits):
     """Three epochs of a small network on 1,350 digits reach 85 % on 1,000 others; every promised file is there."""
     report = json.loads((run_folder / "report.json").read_text())

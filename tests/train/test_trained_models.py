@@ -14,6 +14,7 @@ from convfilter.networks.predict import predict
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
+@pytest.mark.slow
 def test_evaluate_predict_extract_features(run_folder, npz, convfilter, digits):
     """The commands on a trained model: the report's accuracy, a photo's digits, kernels that apply runs."""
 
