@@ -13,7 +13,6 @@ from convfilter.errors import FilterError, PictureError
 from convfilter.images.formats import Format
 from convfilter.images.metadata import icc_fits, storable
 from convfilter.images.picture import Picture
-from convfilter.images.tiff_writer import write_tiff
 
 _INCH = 0.0254  # metres
 _PNG_COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels → PNG colour type
@@ -36,6 +35,8 @@ def write(target: BinaryIO, pages: Sequence[Picture], format: Format, *, quality
     if format.name == "npy":
         _write_npy(target, pages)
     elif format.name == "tiff":
+        from convfilter.images.tiff_writer import write_tiff  # 5 ms
+
         write_tiff(target, pages)
     elif format.codec == "PPM":
         _write_netpbm(target, pages[0], colour=format.colour)
