@@ -398,6 +398,7 @@ def test_the_public_names_stay_callable(fresh):
     assert (fresh.returncode, fresh.stdout) == (0, ""), fresh.stderr
 
 
+@pytest.mark.slow
 def test_the_backends_log_lines_stay_away(fresh):
     """Filtering in a fresh process leaves stderr empty."""
     assert fresh.stderr == ""

@@ -121,6 +121,7 @@ def test_activations_with_combinations(own_cache, activation):
     assert compiled_rows or activation == "hard_sigmoid"  # which the converter mixes with the weights
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("large", [2**25, 0])
 def test_only_the_rows_that_hold_nan_are_kerass(monkeypatch, large):
     """A tall picture by strips: rows whose windows are clean stay compiled, the others come from Keras, from

@@ -230,6 +230,7 @@ def test_sobel_is_opencvs_magnitude():
     assert np.abs(result - expected).max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data_format", FORMATS)
 @pytest.mark.parametrize("border", SCIPY)
 def test_summary(border, data_format):
@@ -392,6 +393,7 @@ def test_pool_equals_block_reduce(size, mode, function, data_format):
     assert np.abs(result - expected).max() <= (0 if mode == "max" else 1e-6 * 45 * 255)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "function"),
     [

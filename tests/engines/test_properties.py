@@ -161,6 +161,7 @@ def test_a_chain_is_one_after_the_other(picture, border):
     assert np.array_equal(pooled, raw(row[-1], steps, border=border, pool=(2, 2)))
 
 
+@pytest.mark.slow
 @few
 @given(
     level=st.integers(0, 255),
@@ -222,6 +223,7 @@ def test_a_magnitude_is_blind_to_the_sign(picture, border):
         assert (found >= np.abs(raw(name, np.float32(picture), border=border)) * (1 - 1e-6)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("border", BORDERS)
 @few
 @given(picture=pictures())

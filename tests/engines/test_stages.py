@@ -290,6 +290,7 @@ def keras_result(pipeline, picture):
     return np.moveaxis(keras.run(pipeline, np.float32(np.moveaxis(picture, 0, 2)[None]), full)[0], 2, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", range(0, len(PIPELINES), 3))
 def test_keras_by_strips_is_keras(case):
     """The Keras engine with a tile gives what it gives for the whole picture."""

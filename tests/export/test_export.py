@@ -107,6 +107,7 @@ def test_a_file_is_numpys_pad_and_scipys_correlate(tmp_path, extension, border):
         assert np.array_equal(run(path, picture[None, :, :, None])[0, :, :, 0], expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", PACKAGES)
 def test_every_kind_of_layer_goes_in(tmp_path, extension):
     """Cover padding, strides, dilation, bias, abs, the larger of two filters, a pool, a second filter, channels

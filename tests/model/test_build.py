@@ -137,6 +137,7 @@ def test_dilation_beside_strides_is_written_out():
     assert (alone.kernel_size, alone.dilation_rate) == ((3, 3), (3, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("border", ["zero", "edge", "reflect", "symmetric", "wrap"])
 def test_cover_is_one_model_for_every_size(border):
     """CoverPadding2D pads each size by what its windows need, like resolve_padding, which gives the same sizes."""

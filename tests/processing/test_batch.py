@@ -490,6 +490,7 @@ def test_several_pictures_and_the_name_of_one(convfilter, folder, photo):
 # TIFFs by strips
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

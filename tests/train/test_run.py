@@ -142,6 +142,7 @@ def test_keras_settings_change_no_training(recipe, digits, tmp_path, foreign_set
     assert all(usual[name].tobytes() == other[name].tobytes() for name in usual)
 
 
+@pytest.mark.slow
 def test_a_resume_needs_the_same_data_and_machine(run_folder, npz, tmp_path, digits, silent):
     """Other data, another number of threads, or no run at all: an error, not other weights."""
     from convfilter.train import run

@@ -75,6 +75,7 @@ def test_commands_take_the_npz(run_folder, npz, convfilter, digits):
     assert sources[1].startswith("layer conv2 of best.npz, SHA-256 ")
 
 
+@pytest.mark.slow
 def test_predict_and_features_prepare_alike(run_folder, convfilter, digits):
     """A digit black on white, with clear paper, or small on a large sheet: both give the network the
     data set's own digit and say what was done; with --as-is neither touches it."""
@@ -128,6 +129,7 @@ def test_deep_pictures_are_fitted_alike(run_folder, digits, kind):
     assert given[1][1] == ("fitted to 28×28",)
 
 
+@pytest.mark.slow
 def test_rows_and_pictures_of_other_things(run_folder, convfilter, digits):
     """Rows of digits stay apart in text, JSON and CSV; a landscape is refused by name, the others are read."""
     model = run_folder / "best.npz"
@@ -164,6 +166,7 @@ def test_rows_and_pictures_of_other_things(run_folder, convfilter, digits):
     assert first["prepared"][0] == "the first of 6 digits"
 
 
+@pytest.mark.slow
 def test_an_unsure_network_is_told(run_folder, convfilter, digits, tmp_path):
     """A network that gives every class alike gets a warning on stderr and in JSON, and exit 0."""
     model = load_model(run_folder / "best.keras")
