@@ -13,7 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from convfilter.errors import PictureError
+from convfilter.errors import PictureError, printable
+from convfilter.images.picture import DEFAULT_MAX_PIXELS
+from convfilter.images.source import open_source
 from convfilter.system.own_files import open_own
 
 NAME = ".convfilter-manifest"
@@ -36,12 +38,12 @@ class Manifest:
 
     def key(self, source: str, targets: Sequence[str]) -> str:
         """The line for a finished picture. Raises PictureError where the source can't be read."""
+        name = printable(source)
         try:
-            with open(source, "rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise PictureError(f"{source}: {reason}; check the name") from error
+            with open_source(Path(source), name, DEFAULT_MAX_PIXELS) as file:  # a regular file
+                content = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        except OSError as error:
+            raise PictureError(f"{name}: can't be read: {error.strerror}; get a sound copy") from error
         names = [os.path.relpath(target, self.path.parent) for target in targets]
         return json.dumps({"input": content, "filter": self._filter, "output": names})
 
