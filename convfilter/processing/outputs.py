@@ -32,7 +32,7 @@ def write_result(
     PictureError where it can't be computed, encoded or written.
     """
     large = options.tile or result.size[0] * result.size[1] > LARGE
-    if job.format is FORMATS["tiff"] and large and job.target != STREAM:
+    if job.format is FORMATS["tiff"] and large and _takes_strips(job.target, result.pages):
         _write_strips(result, job, options, watch)
         return ()
     with errors_about(job.source):
@@ -44,6 +44,11 @@ def write_result(
             if options.clobber or not os.path.exists(target):
                 _write_pages([page], target, job.format, options)
     return tuple(pages) if options.keep else ()
+
+
+def _takes_strips(target: str, pages: int) -> bool:
+    """Whether it can be written strip by strip: those of several pages take turns, which no pipe allows."""
+    return target != STREAM and (pages == 1 or not os.path.exists(target) or os.path.isfile(target))
 
 
 def _write_strips(result: LazyPicture, job: Job, options: WriteOptions, watch: Watch) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import signal
 import struct
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -645,6 +647,18 @@ def test_a_full_disk_while_strips_are_written(convfilter, tmp_path, monkeypatch)
 )
 def test_the_depth_written_follows_the_depth_read(name, dtype, wanted):
     assert writing.choose_dtype(FORMATS[name], np.dtype(dtype), "clip") == wanted
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_pages_by_strips_go_into_a_pipe(convfilter, photo, tmp_path):
+    """Strips of several pages are written in turn, which a pipe can not: it gets whole pages."""
+    os.mkfifo(tmp_path / "pipe")
+    bank, options = "gabor-bank:orientations=2", ("--format", "tiff", "--tile", 16)
+    with ThreadPoolExecutor(1) as pool:
+        piped = pool.submit((tmp_path / "pipe").read_bytes)
+        assert convfilter("apply", bank, photo, "pipe", *options).code == 0
+    assert convfilter("apply", bank, photo, "out.tif", *options).code == 0
+    assert np.array_equal(tifffile.imread(BytesIO(piped.result())), tifffile.imread("out.tif"))
 
 
 def test_a_tiff_by_strips_goes_to_stdout(process, photo, tmp_path):
