@@ -80,7 +80,8 @@ def format_named(name: str) -> Format:
     key = name.lower().removeprefix(".")
     found = FORMATS.get(_SHORT.get(key, key))
     if found is None:
-        raise FilterError(f"unknown picture format {name!r}; use one of {', '.join(FORMATS)}")
+        known = ", ".join(each.name for each in FORMATS.values() if each.writable)
+        raise FilterError(f"unknown picture format {name!r}; use one of {known}")
     return found
 
 

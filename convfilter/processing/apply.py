@@ -1,5 +1,6 @@
 """One picture through one pipeline: rows → planes → engine → range → rows."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Unpack
 
@@ -9,7 +10,7 @@ from convfilter.choices import Color, Plan, Range
 from convfilter.choices import Engine as EngineName
 from convfilter.engines.base import Engine, LazyPlanes
 from convfilter.engines.choose import choose_engine
-from convfilter.errors import FilterError
+from convfilter.errors import FilterError, nearest
 from convfilter.filters.geometry import receptive_fields
 from convfilter.filters.load import Filters
 from convfilter.filters.pipeline import Pipeline, color_for
@@ -20,6 +21,8 @@ from convfilter.processing.colour import Results, chroma_of, in_units, planes_of
 from convfilter.processing.options import PixelOptions
 from convfilter.processing.strips import LazyPicture, collect, in_order, strips
 from convfilter.processing.tone import RangeMap, extremes, range_map, srgb, to_dtype
+
+_OWN = ("batch", "channels", "color", "range", "linear", "device", "engine", "plan")  # not a layer's settings
 
 
 def apply(
@@ -67,6 +70,7 @@ def apply(
     """
     from convfilter.filters.load import make_pipeline
 
+    _check_names(settings)
     pipeline = make_pipeline(filters, **settings)
     options = PixelOptions(color_for(pipeline, color), range, linear)
     pictures = pictures_of(array, batch=batch, channels=channels, takes=pipeline.in_channels)
@@ -80,6 +84,15 @@ def apply(
         return pages[0].pixels if len(pages) == 1 else np.stack([page.pixels for page in pages], axis=-1)
 
     return np.stack([filtered(pixels) for pixels in pictures]) if batch else filtered(pictures[0])
+
+
+def _check_names(settings: Iterable[str]) -> None:
+    """FilterError for a misspelt argument of apply's own, which make_pipeline doesn't know."""
+    known = (*_OWN, *FilterSettings.__annotations__)
+    for name in settings:
+        near = nearest(name, known)
+        if name not in known and near and near[0] in _OWN:
+            raise FilterError(f"no setting {name}; did you mean {near[0]}?")
 
 
 def filter_picture(

@@ -70,6 +70,11 @@ def plan(
         raise FilterError("stdout takes one picture; give a folder as OUTPUT")
     if not into_folder:
         form = chosen or (format_named("png") if output == STREAM else _format_by(output))
+        named = extension_format(output) if output != STREAM else None
+        if chosen and named and named.codec != chosen.codec:  # no reader would take the file
+            raise FilterError(
+                f'{output}: the extension says {named.name}; leave out format="{chosen.name}", or rename it'
+            )
         jobs = [Job(inputs[0], output, _writable(form, output))]
     else:
         if os.path.exists(output) and not os.path.isdir(output):

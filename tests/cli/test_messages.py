@@ -54,6 +54,9 @@ WRONG = [
     ("apply sobel photo.png", "no OUTPUT; give a file's name, or a folder's, after photo.png"),
     ("apply sobel photo.png out", "out: no extension, which says the format; write out.png, or out/ for a"),
     ("apply sobel photo.png out.gif", "out.gif: gif is only read; write png, tiff,"),
+    ("apply sobel photo.png out.png --format jpg", "out.png: the extension says png; leave out --format jpeg"),
+    ("apply sobel photo.png out/ --format xyz", "unknown picture format 'xyz'; use one of png, jpeg, tiff, webp, "
+                                                "bmp, pgm, ppm, npy"),
     ("apply sobel photo.png out.pdf", "out.pdf: unknown picture extension; use one of .png .jpg"),
     ("apply sobel photo.png photo.jpg/o.png", "photo.jpg: can't be made a folder: part of its path is a file; na"),
     ("apply sobel photo.png https://x.org/o.png", "https://x.org/o.png: an address, and convfilter knows files on"),

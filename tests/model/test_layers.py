@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import skimage.data
 
+from convfilter import choices
 from convfilter.engines import keras_engine as engine
 from convfilter.filters.layers import Activation
 from convfilter.filters.padding import Pad
@@ -15,6 +16,11 @@ from convfilter.model.layers import BorderPadding2D, CombineFilters
 PHOTO = skimage.data.camera()[100:148, 200:261].astype(np.float32)[None, :, :, None]
 BORDERS = {"edge": "edge", "reflect": "reflect", "symmetric": "symmetric", "wrap": "wrap"}
 FORMATS = ("channels_last", "channels_first")
+
+
+def test_every_border_is_tried():
+    """A new border has an oracle here: without a branch of its own it would be taken for "reflect"."""
+    assert {*BORDERS, "zero"} == set(choices.BORDERS)
 
 
 @pytest.mark.parametrize("border", BORDERS)

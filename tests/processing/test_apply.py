@@ -277,6 +277,9 @@ def test_wrong_color_for_the_picture():
         ({"range": ""}, "range can't be ''; use clip, abs"),
         ({"engine": "compile"}, "engine can't be 'compile'; did you mean \"compiled\"?"),
         ({"plan": "fast"}, "plan can't be 'fast'; use auto, direct"),
+        ({"colour": "each"}, "no setting colour; did you mean color?"),
+        ({"rnage": "abs"}, "no setting rnage; did you mean range?"),
+        ({"strid": 2}, "no setting strid; did you mean strides?"),
         ({"device": None}, 'no device "None"; use auto, cpu, gpu'),
     ],
 )
