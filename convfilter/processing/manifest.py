@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from convfilter.errors import PictureError
+from convfilter.errors import PictureError, first_line
 from convfilter.system.own_files import open_own
 
 NAME = ".convfilter-manifest"
@@ -40,8 +40,7 @@ class Manifest:
             with open(source, "rb") as file:
                 content = hashlib.file_digest(file, "sha256").hexdigest()
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise PictureError(f"{source}: {reason}; check the name") from error
+            raise PictureError(f"{source}: {first_line(error)}; check the name") from error
         names = [os.path.relpath(target, self.path.parent) for target in targets]
         return json.dumps({"input": content, "filter": self._filter, "output": names})
 
