@@ -239,6 +239,7 @@ def test_the_deciding_sources_are_all_that_stages_are_made_with():
         "errors",
         "filters/geometry",
         "filters/intervals",
+        "filters/json_types",
         "filters/kernel",
         "filters/kernel_fields",
         "filters/load",

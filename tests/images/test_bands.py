@@ -172,8 +172,8 @@ def test_an_array_of_bands_has_no_gray():
     """Nor has one that the library is given."""
     array = noise("uint8", 7)
     assert convfilter.apply("box-3", array, color="each", channels=7).shape == array.shape
-    for color, error in (("gray", PictureError), ("luma", FilterError)):
-        with pytest.raises(error, match='7 (bands|channels) .* color="each"'):
+    for color in ("gray", "luma"):
+        with pytest.raises(FilterError, match='7 channels .* color="each"'):
             convfilter.apply("box-3", array, color=color, channels=7)
 
 
