@@ -72,6 +72,13 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0][:300].removesuffix(": ")
 
 
+def first_line(error: BaseException) -> str:
+    """The same without its kind, shortened and printable: the system's words where it is an OSError."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error).strip()
+    line = (said.splitlines() or [type(error).__name__])[0]
+    return printable(re.sub(r" at 0x[0-9a-f]+", "", line)[:120])  # no addresses of objects
+
+
 def nearest(word: object, known: Iterable[str], count: int = 1, cutoff: float = 0.6) -> list[str]:
     """Up to `count` of the known words that may be meant; cutoff: how alike they must be, from 0 to 1."""
     import difflib  # only for a mistake

@@ -107,7 +107,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
     """What to say of an error, nothing where nobody listens, and the exit code. Raises the error itself where
     it is a fault of this program."""
     from convfilter.cli.wording import message
-    from convfilter.errors import ConvfilterError
+    from convfilter.errors import ConvfilterError, reason
     from convfilter.system.machine import address_space
 
     if isinstance(error, KeyboardInterrupt | click.Abort):
@@ -125,7 +125,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
         _drop_stdout()
         return "" if isinstance(error, BrokenPipeError) else f"Error: {_os_reason(error)}", 1
     if isinstance(error, MemoryError) or address_space() is not None:  # libraries say it in many ways
-        said = f"{type(error).__name__}: {error}".partition("\n")[0]
+        said = reason(error)
         return f"Error: not enough memory, it seems ({said}); use less, or raise its limit (ulimit)", 1
     raise error
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from convfilter.engines.base import LazyPlanes
 from convfilter.engines.stages import Stage, Step, Weights
-from convfilter.errors import BackendError, FilterError
+from convfilter.errors import BackendError, FilterError, first_line
 from convfilter.filters.geometry import resolve_padding
 from convfilter.filters.pipeline import Pipeline
 from convfilter.filters.whole_numbers import stays_whole
@@ -52,7 +52,7 @@ def export(structure: Structure) -> Entry:
         exported = export_litert(model)
     except Exception as error:  # whatever the converter raises
         raise NotCompiled(
-            f'LiteRT can\'t run this filter ({_first_line(error)}); use engine="keras"'
+            f'LiteRT can\'t run this filter ({first_line(error)}); use engine="keras"'
         ) from error
     places = tuple(exported.find(_bytes(mark)) for mark in marks)
     if -1 in places or any(exported.count(_bytes(mark)) > 1 for mark in marks):
@@ -103,10 +103,6 @@ def compare(pipeline: Pipeline, sample: np.ndarray, full_scale: float, result: L
     differs = ~(np.abs(found - wanted) <= bound)
     if found.shape != wanted.shape or differs.any():
         raise NotCompiled(f'compiled, {pipeline.name} gives other results than Keras; use engine="keras"')
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
 
 
 def _bytes(values: np.ndarray) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from convfilter.errors import FilterError, nearest, refuse_address
+from convfilter.errors import FilterError, first_line, nearest, refuse_address
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 32  # the deepest legal file has 9 levels: a pipeline with a five-bracket kernel inline
@@ -71,8 +71,7 @@ class Document:
             refuse_address(path, FilterError)
             raise FilterError(f"{path}: no such file; {_nearest(path)}") from error
         except (OSError, ValueError) as error:  # ValueError: a path with a null character, or not Unicode
-            reason = getattr(error, "strerror", None) or error
-            raise FilterError(f"{path}: {reason}; give the path of a JSON file") from error
+            raise FilterError(f"{path}: {first_line(error)}; give the path of a JSON file") from error
         if len(raw) > MAX_BYTES:
             raise FilterError(f"{path}: larger than {MAX_BYTES // 2**20} MiB; a kernel file is a few kB")
         if b"\0" in raw[:1024] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):  # those begin UTF-16

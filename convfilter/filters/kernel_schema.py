@@ -74,10 +74,10 @@ class KernelFile(BaseModel):
     values: Values = Field("stored", description="what the weights expect: pixels as stored, or 0 to 1")
     color: Color = Field(
         "gray",
-        description="what it filters unless the color asked for says otherwise: gray, each channel, or luma",
+        description="what it filters unless a setting says otherwise: gray, each channel, or luma",
     )
     border: Border = Field(
-        "zero", description="what stands outside the picture unless the border asked for says otherwise"
+        "zero", description="what stands outside the picture unless a setting says otherwise"
     )
 
 

@@ -58,8 +58,7 @@ class _PipelineFile(_Spec):
     values: Values = Field("stored", description="pixels as stored, or scaled to 0–1")
     data_format: DataFormat = "channels_last"
     color: Color = Field(
-        "gray",
-        description="what it filters unless the color asked for says otherwise: gray, each channel, or luma",
+        "gray", description="what it filters unless a setting says otherwise: gray, each channel, or luma"
     )
 
 

@@ -22,11 +22,8 @@ TITLE, NOTE, LABEL = 15, 13, 12  # sizes of text, in pixels
 COLUMNS = 8
 CELL, LARGE_CELL = 114, 322  # width of a channel, and of one of few: 28 pixels 4 or 11 times, and a frame
 MIN_CELL, MAX_CELL = 16, 1024
-NUMBER, MAX_NUMBER, BLOCK = (
-    3,
-    28,
-    64,
-)  # least and largest side of a number's square; rough height of all squares
+NUMBER, MAX_NUMBER = 3, 28  # least and largest side of a number's square
+BLOCK = 64  # rough height of all squares
 LABELLED = 20  # up to this many numbers get their index below them
 LEGEND = "Each channel on its own scale: 0 black to the largest white, or blue below 0 and red above."
 

@@ -2,17 +2,16 @@
 
 import numpy as np
 
-REC_601 = np.array([0.299, 0.587, 0.114])  # red, green, blue
-_REC_601_16 = np.array(
-    [19595, 38470, 7471], np.float32
-)  # the same in 65536ths, as Pillow and libjpeg have it
+_REC_601 = np.array([0.299, 0.587, 0.114])  # red, green, blue
+# The same in 65536ths, as Pillow and libjpeg have it
+_REC_601_16 = np.array([19595, 38470, 7471], np.float32)
 _BLOCK = 2**18  # pixels that are converted at once
 
 
 def luma(colours: np.ndarray) -> np.ndarray:
     """Luma (...) of colours (..., 3): float32 of anything but float64, not rounded."""
     dtype = np.float64 if colours.dtype == np.float64 else np.float32
-    values: np.ndarray = colours @ REC_601.astype(dtype)
+    values: np.ndarray = colours @ _REC_601.astype(dtype)
     return values
 
 

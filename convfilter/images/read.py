@@ -9,14 +9,14 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from convfilter.errors import PictureError, printable
+from convfilter.errors import PictureError, first_line, printable
 from convfilter.images.luma import to_gray
 from convfilter.images.metadata import icc_fits
 from convfilter.images.npy_reader import read_npy
 from convfilter.images.picture import DEFAULT_MAX_PIXELS, Picture, full_scale
 from convfilter.images.pillow_limits import pillow_limited
 from convfilter.images.pillow_reader import read_frame, read_tiff_pixels
-from convfilter.images.sniff import HEAD, check_extension, detect_codec, reason
+from convfilter.images.sniff import HEAD, check_extension, detect_codec
 from convfilter.images.source import open_source
 from convfilter.system.stderr import quiet
 
@@ -65,7 +65,7 @@ def read(
             raise PictureError(f"{label}: the {codec} header makes no sense; get a sound copy") from error
         except Exception as error:  # decoders raise anything on hostile bytes
             raise PictureError(
-                f"{label}: the {codec} data is damaged or cut short ({reason(error)}); get a sound copy"
+                f"{label}: the {codec} data is damaged or cut short ({first_line(error)}); get a sound copy"
             ) from error
     with np.errstate(all="ignore"):  # infinities and NaNs of float files pass
         return _finish(stored, orientation, gray, label)

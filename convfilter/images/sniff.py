@@ -4,7 +4,7 @@ import codecs
 import re
 from pathlib import Path
 
-from convfilter.errors import PictureError, printable
+from convfilter.errors import PictureError
 from convfilter.images.formats import FORMATS, extension_format
 
 _OTHERS = {  # first bytes → what kind of file it is, and how to make a picture of it
@@ -58,10 +58,3 @@ def check_extension(path: Path, codec: str, label: str) -> None:
     if named and named.codec != codec:
         real = next(each for each in FORMATS.values() if each.codec == codec).extensions[0]
         raise PictureError(f"{label}: this is a {codec}, not a {named.codec}; rename it to {path.stem}{real}")
-
-
-def reason(error: Exception) -> str:
-    """The first line of an error's message, shortened and printable."""
-    message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    first = (message.splitlines() or [type(error).__name__])[0]
-    return printable(re.sub(r" at 0x[0-9a-f]+", "", first)[:120])  # no addresses of objects

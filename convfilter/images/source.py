@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from convfilter.errors import PictureError, refuse_address
-from convfilter.images.sniff import HEAD, detect_codec, reason
+from convfilter.errors import PictureError, first_line, refuse_address
+from convfilter.images.sniff import HEAD, detect_codec
 
 _BLOCK = 1 << 20  # bytes read at a time from a stream
 _BYTES_PER_PIXEL = 32  # that a stream may have, and
@@ -39,7 +39,7 @@ def open_source(source: Path | BinaryIO, label: str, max_pixels: int) -> Iterato
     except PermissionError as error:
         raise PictureError(f"{label}: no permission to read it; change its permissions") from error
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        raise PictureError(f"{label}: can't be opened ({reason(error)}); check the name") from error
+        raise PictureError(f"{label}: can't be opened ({first_line(error)}); check the name") from error
     with file:
         yield file
 
@@ -58,6 +58,8 @@ def _read_stream(stream: BinaryIO, label: str, max_pixels: int) -> BinaryIO:
             if copy.tell() >= HEAD:
                 detect_codec(copy.getbuffer()[:HEAD].tobytes(), label)
     except OSError as error:
-        raise PictureError(f"{label}: can't be read ({reason(error)}); check where it comes from") from error
+        raise PictureError(
+            f"{label}: can't be read ({first_line(error)}); check where it comes from"
+        ) from error
     copy.seek(0)
     return copy

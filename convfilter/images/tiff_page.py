@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from convfilter.errors import PictureError
+from convfilter.errors import PictureError, first_line
 from convfilter.images.metadata import tiff_metadata, tiff_orientation
 from convfilter.images.picture import Metadata, check_size
 from convfilter.images.pillow_limits import pillow_limited
-from convfilter.images.sniff import reason
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
@@ -130,7 +129,7 @@ def tiff_errors(label: str) -> Iterator[None]:
         raise PictureError(f"{label}: too large for the memory here; make it smaller") from error
     except Exception as error:
         raise PictureError(
-            f"{label}: the TIFF data is damaged or cut short ({reason(error)}); get a sound copy"
+            f"{label}: the TIFF data is damaged or cut short ({first_line(error)}); get a sound copy"
         ) from error
 
 

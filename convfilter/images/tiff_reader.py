@@ -201,9 +201,7 @@ class TiffSource:
         with self._lock:
             self._file.seek(self._tiff.dataoffsets[index])
             packed = self._file.read(min(self._tiff.databytecounts[index], 2 * full + 1024))
-        data = zlib.decompressobj().decompress(
-            packed, full + 1
-        )  # the extra byte makes zlib check the checksum
+        data = zlib.decompressobj().decompress(packed, full + 1)  # one more, so that zlib checks its checksum
         tile = self._tiff.decode(data[:full], index)[0]
         assert tile is not None
         target = pixels[:, left : left + tile.shape[2]]

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from convfilter.errors import DataError, FilterError, printable
-from convfilter.system.archive import MAX_TOTAL, check_size, first_line, open_archive
+from convfilter.errors import DataError, FilterError, first_line, printable
+from convfilter.system.archive import MAX_TOTAL, check_size, open_archive
 
 MAX_DESCRIPTION = 16 * 2**20  # bytes of config.json, and of metadata.json; GoogLeNet's is 85 kB
 SAVE = 'save it with model.save("name.keras") where it was made'

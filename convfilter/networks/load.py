@@ -10,10 +10,10 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convfilter.errors import DataError, FilterError, printable, refuse_address
+from convfilter.errors import DataError, FilterError, first_line, printable, refuse_address
 from convfilter.networks.keras_file import RESAVE, SAVE, check_classes, read_description
 from convfilter.networks.npz_file import load_npz
-from convfilter.system.archive import first_line, too_large
+from convfilter.system.archive import too_large
 
 if TYPE_CHECKING:
     from convfilter.model.boot import keras
@@ -93,8 +93,9 @@ def check_kind(path: Path) -> None:
             head = file.read(8)
     except (OSError, ValueError) as error:
         refuse_address(path, DataError)
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{printable(path)}: {reason}; give the path of a .keras or .npz file") from error
+        raise DataError(
+            f"{printable(path)}: {first_line(error)}; give the path of a .keras or .npz file"
+        ) from error
     extension = path.suffix.lower()
     by_content = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
     what = by_content or _KINDS.get(extension)

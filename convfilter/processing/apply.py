@@ -12,7 +12,7 @@ from convfilter.engines.base import Engine, LazyPlanes
 from convfilter.engines.choose import choose_engine
 from convfilter.errors import FilterError, nearest
 from convfilter.filters.geometry import receptive_fields
-from convfilter.filters.load import Filters
+from convfilter.filters.load import Filters, make_pipeline
 from convfilter.filters.pipeline import Pipeline, color_for
 from convfilter.filters.settings import FilterSettings
 from convfilter.images.picture import ArrayRows, Metadata, Picture, RowSource, full_scale
@@ -68,8 +68,6 @@ def apply(
     >>> apply("sobel-x", np.eye(4, dtype="uint8"), range="raw")[1].tolist()
     [1.0, 0.0, 0.0, 1.0]
     """
-    from convfilter.filters.load import make_pipeline
-
     _check_names(settings)
     pipeline = make_pipeline(filters, **settings)
     options = PixelOptions(color_for(pipeline, color), range, linear)

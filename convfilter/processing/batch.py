@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from convfilter.engines.base import Engine
-from convfilter.errors import BackendError, ConvfilterError, PictureError
+from convfilter.errors import BackendError, ConvfilterError, PictureError, reason
 from convfilter.filters.pipeline import Pipeline, color_for
 from convfilter.images.picture import Picture
 from convfilter.processing.apply import filter_rows
@@ -142,8 +142,7 @@ def _failure(job: Job, error: Exception) -> ConvfilterError:
         if isinstance(error, MemoryError):
             failure = PictureError(f"{job.source}: not enough memory; make the picture smaller")
         else:
-            line = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
-            failure = PictureError(f"{job.source}: internal error: {line}; please report it")
+            failure = PictureError(f"{job.source}: internal error: {reason(error)}; please report it")
         failure.__cause__ = error
     linked: BaseException | None = failure
     while linked is not None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from convfilter.errors import ConvfilterError, DataError, printable
+from convfilter.errors import ConvfilterError, DataError, first_line, printable
 
 MAX_EXPANSION = 100  # bytes unpacked per byte packed, of model files: nobody compresses weights
 MAX_TOTAL = 4 * 2**30  # bytes unpacked, of model files; VGG 16 with two moments of an optimiser is 1.7 GB
@@ -22,7 +22,7 @@ def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
     except ConvfilterError:
         raise
     except OSError as error:
-        raise DataError(f"{printable(path)}: {error.strerror or error}; check the file") from error
+        raise DataError(f"{printable(path)}: {first_line(error)}; check the file") from error
     except MemoryError as error:
         raise too_large(path) from error
     except Exception as error:  # zipfile and NumPy raise anything on hostile bytes
@@ -46,9 +46,3 @@ def check_size(path: Path, info: zipfile.ZipInfo, limit: float, expansion: int =
 def too_large(path: Path) -> DataError:
     """The error for a file whose content doesn't fit into the memory."""
     return DataError(f"{printable(path)}: too large for the memory here; use a smaller one")
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of a message, shortened."""
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return line if len(line) <= 120 else f"{line[:119]}…"

@@ -6,8 +6,7 @@ import re
 import sys
 
 from convfilter.backend import keras_home
-from convfilter.errors import DataError, printable
-from convfilter.images.sniff import reason
+from convfilter.errors import DataError, first_line, printable
 from convfilter.train.data.source import Part, Progress
 
 _DIGITS = tuple("0123456789")
@@ -56,8 +55,8 @@ def _no_files(name: str, error: Exception) -> str:
     it, given = ("it", kept[0].name) if len(kept) == 1 else ("their folder", "FOLDER")
     if not str(error).startswith(_FETCH):
         return (
-            f"Keras can't read it ({reason(error)}); delete {files} in {folder}, so that it is downloaded "
-            f'again, or give sound data with data="{given}"'
+            f"Keras can't read it ({first_line(error)}); delete {files} in {folder}, so that it is "
+            f'downloaded again, or give sound data with data="{given}"'
         )
     why = re.sub(r"\[Errno -?\d+\] ", "", str(error).rpartition(" -- ")[2]).splitlines()[0]
     return (

@@ -1,15 +1,13 @@
 """Loading a data set: by name, or from a CSV, IDX or .npz file or a folder of pictures."""
 
-import difflib
 import os
 import re
 from pathlib import Path
 
 import numpy as np
 
-from convfilter.errors import DataError, FilterError, printable
+from convfilter.errors import DataError, FilterError, did_you_mean, first_line, printable
 from convfilter.images.resize import fitted
-from convfilter.images.sniff import reason
 from convfilter.train.data.dataset import Data, Dataset
 from convfilter.train.data.folders import find_pictures, read_pictures
 from convfilter.train.data.idx import is_idx_images, read_idx
@@ -73,8 +71,7 @@ def _check_options(size: tuple[int, int] | None, limit: int | None, classes: int
 def _check_name(path: Path) -> None:
     """DataError for a word that is neither a file's name nor a data set's."""
     if path.parent == Path() and "\0" not in path.name and not os.path.exists(path):
-        near = difflib.get_close_matches(path.name.lower(), NAMED, 1)
-        hint = f"did you mean {near[0]}?" if near else f"data sets by name are {', '.join(NAMED)}"
+        hint = did_you_mean(path.name.lower(), NAMED, f"data sets by name are {', '.join(NAMED)}")
         raise DataError(f"{printable(path)}: no such file or folder; {hint}")
 
 
@@ -112,7 +109,7 @@ def _data_files(folder: Path) -> dict[str, Path]:
         names = sorted(path.name for path in folder.iterdir() if path.is_file())
     except OSError as error:
         raise DataError(
-            f"{printable(folder)}: can't be listed ({reason(error)}); check its permissions"
+            f"{printable(folder)}: can't be listed ({first_line(error)}); check its permissions"
         ) from error
     kinds: dict[str, dict[str, list[str]]] = {
         "IDX": {

@@ -11,8 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from convfilter.errors import DataError, printable, refuse_address
-from convfilter.images.sniff import reason
+from convfilter.errors import DataError, first_line, printable, refuse_address
 from convfilter.system.archive import DEFLATE_MAX
 
 MAX_BYTES = 4 << 30  # of pixels in one file or folder; training holds them all in memory
@@ -57,7 +56,7 @@ class Source:
             at = self.position + len(data)
             kind = "gzip data is damaged or cut short" if self.packed else "file can't be read"
             raise DataError(
-                f"{self.label}: the {kind} after {at} bytes ({reason(error)}); get a sound copy"
+                f"{self.label}: the {kind} after {at} bytes ({first_line(error)}); get a sound copy"
             ) from error
         self.position += len(data)
         return data
@@ -83,7 +82,7 @@ def open_source(path: Path) -> Iterator[Source]:
     except PermissionError as error:
         raise DataError(f"{label}: no permission to read it; change its permissions") from error
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        raise DataError(f"{label}: can't be opened ({reason(error)}); check the name") from error
+        raise DataError(f"{label}: can't be opened ({first_line(error)}); check the name") from error
     with file:
         size = path.stat().st_size
         if not size:
