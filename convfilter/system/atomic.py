@@ -98,8 +98,10 @@ class _Checked(io.BufferedIOBase):
         return self._file.tell()
 
     def flush(self) -> None:
-        if not self._file.closed:  # Python flushes when it frees this object
-            self._file.flush()
+        self._file.flush()
+
+    def close(self) -> None:
+        """Do nothing: atomic_write closes the file, and Python calls this when it frees the object."""
 
 
 @contextlib.contextmanager

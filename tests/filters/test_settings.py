@@ -146,6 +146,7 @@ WRONG = {  # a line that is wrong → what mypy names
 @pytest.mark.slow  # mypy reads NumPy first
 def test_mypy_sees_a_misspelt_word(tmp_path):
     """Good lines pass; each wrong one is reported at its line, by the name of what is wrong."""
+    pytest.importorskip("mypy", reason="mypy is in the dependency group lint, not in the extra test")
     program = tmp_path / "program.py"
     lines = [*GOOD.strip().splitlines(), *WRONG]
     program.write_text("\n".join(lines) + "\n")
