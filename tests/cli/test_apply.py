@@ -7,29 +7,18 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+from opencv_oracle import magnitude, read_with_opencv
 from PIL import Image
 from scipy import ndimage
 
 SOBEL_X = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], float)
 
 
-def opened(path) -> np.ndarray:
-    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-
-
-def magnitude(gray: np.ndarray) -> np.ndarray:
-    """OpenCV's Sobel magnitude with a zero border."""
-    border = {"borderType": cv2.BORDER_CONSTANT}
-    x = cv2.Sobel(gray, cv2.CV_64F, 1, 0, **border)
-    y = cv2.Sobel(gray, cv2.CV_64F, 0, 1, **border)
-    return np.hypot(x, y)
-
-
 def test_sobel_is_opencvs_magnitude(convfilter, photo):
     """`apply sobel` gives OpenCV's gradient magnitude, clipped and rounded, to one count."""
     assert convfilter("apply", "sobel", photo, "out.png").code == 0
-    expected = np.clip(np.rint(magnitude(opened(photo))), 0, 255)
-    assert np.abs(opened("out.png").astype(int) - expected).max() <= 1
+    expected = np.clip(np.rint(magnitude(read_with_opencv(photo))), 0, 255)
+    assert np.abs(read_with_opencv("out.png").astype(int) - expected).max() <= 1
 
 
 def test_a_kernel_file_is_applied(convfilter, photo, tmp_path):
@@ -38,7 +27,9 @@ def test_a_kernel_file_is_applied(convfilter, photo, tmp_path):
     for name, load in {"out.npy": np.load, "out.tiff": tifffile.imread}.items():
         assert convfilter("apply", "./mine.json", photo, name, "--range", "raw").code == 0
         expected = ndimage.correlate(
-            opened(photo).astype(float), np.array([[1, 2, 0], [0, -3, 0], [5, 0, -7.0]]), mode="constant"
+            read_with_opencv(photo).astype(float),
+            np.array([[1, 2, 0], [0, -3, 0], [5, 0, -7.0]]),
+            mode="constant",
         )
         assert load(name).dtype == np.float32
         assert np.array_equal(load(name), expected)
@@ -49,7 +40,7 @@ def test_options_reach_every_layer(convfilter, photo):
     done = convfilter("apply", "sobel-x", "--then", "box-3", "--border", "edge", "--strides", "2,1",
                       "--pool", "2", "--pool-mode", "average", "--range", "raw", photo, "out.npy")  # fmt: skip
     assert done.code == 0, done.err
-    step = ndimage.correlate(opened(photo).astype(float), SOBEL_X, mode="nearest")[::2]
+    step = ndimage.correlate(read_with_opencv(photo).astype(float), SOBEL_X, mode="nearest")[::2]
     step = ndimage.correlate(step, np.full((3, 3), 1 / 9), mode="nearest")[::2]
     rows, columns = step.shape[0] // 2, step.shape[1] // 2
     expected = step[: rows * 2, : columns * 2].reshape(rows, 2, columns, 2).mean((1, 3))
@@ -65,7 +56,7 @@ def test_a_bank_writes_a_picture_a_filter(convfilter, photo):
     assert stack.shape == (160, 200, 25)
     assert np.array_equal(tifffile.imread("out.tiff"), np.moveaxis(stack, 2, 0))
     for number in range(25):
-        assert np.array_equal(opened(f"out-{number + 1:02d}.png"), stack[..., number])
+        assert np.array_equal(read_with_opencv(f"out-{number + 1:02d}.png"), stack[..., number])
     assert len({plane.tobytes() for plane in np.moveaxis(stack, 2, 0)}) == 25
 
 
@@ -75,8 +66,8 @@ def test_sixteen_bits_stay_sixteen(convfilter, camera):
     cv2.imwrite("deep.png", gray)
     assert convfilter("apply", "sobel-y", "deep.png", "out.png", "--range", "abs").code == 0
     expected = np.abs(ndimage.correlate(gray.astype(float), SOBEL_X.T, mode="constant"))
-    assert opened("out.png").dtype == np.uint16
-    assert np.array_equal(opened("out.png"), np.clip(expected, 0, 65535))
+    assert read_with_opencv("out.png").dtype == np.uint16
+    assert np.array_equal(read_with_opencv("out.png"), np.clip(expected, 0, 65535))
 
 
 def test_each_channel_is_filtered(convfilter):
@@ -105,16 +96,16 @@ def test_each_channel_is_filtered(convfilter):
 
 def test_input_may_be_output(convfilter, photo):
     """A picture filtered onto itself is the filtered picture."""
-    expected = np.clip(np.rint(magnitude(opened(photo))), 0, 255)
+    expected = np.clip(np.rint(magnitude(read_with_opencv(photo))), 0, 255)
     assert convfilter("apply", "sobel", photo, photo).code == 0
-    assert np.abs(opened(photo).astype(int) - expected).max() <= 1
+    assert np.abs(read_with_opencv(photo).astype(int) - expected).max() <= 1
 
 
 def test_a_kernels_own_raw_range(convfilter, photo):
     """A kernel file that asks for raw results gets floats in TIFF, and an error where they don't fit."""
     Path("raw.json").write_text('{"weights": [[-9, 0, 9]], "range": "raw"}')
     assert convfilter("apply", "./raw.json", photo, "out.tiff").code == 0
-    expected = ndimage.correlate(opened(photo).astype(float), [[-9, 0, 9]], mode="constant")
+    expected = ndimage.correlate(read_with_opencv(photo).astype(float), [[-9, 0, 9]], mode="constant")
     assert np.array_equal(tifffile.imread("out.tiff"), expected)
     assert "write tiff or npy" in convfilter("apply", "./raw.json", photo, "out.png").err
 
@@ -136,7 +127,7 @@ def test_a_combined_bank_is_not_signed(convfilter, photo):
     assert (
         convfilter("apply", "gabor-bank:orientations=4", photo, "out.png", "--combine", "magnitude").code == 0
     )
-    assert opened("out.png").min() < 20
+    assert read_with_opencv("out.png").min() < 20
 
 
 @pytest.mark.slow
@@ -161,7 +152,7 @@ def test_a_jpeg_photograph_is_opencvs(convfilter, name):
     assert convfilter("apply", "sobel", path, "out.png").code == 0
     gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     expected = np.clip(np.rint(magnitude(gray)), 0, 255)
-    assert np.abs(opened("out.png").astype(int) - expected).max() <= 1
+    assert np.abs(read_with_opencv("out.png").astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize("how", ["clip", "abs", "rescale", "signed", "gain"])
@@ -173,5 +164,5 @@ def test_what_is_no_number_is_no_warning(convfilter, how):
     done = convfilter("apply", "identity", "odd.npy", "odd.png", "--range", how, "--preview")
     assert (done.code, done.err) == (0, "")
     if how == "clip":
-        assert np.array_equal(opened("odd.png")[2:], np.rint(values[2:] * 65535))  # row 1 saw them
-        assert not opened("odd.png")[0, :3].any()  # each saw a NaN, and 0 × NaN is NaN
+        assert np.array_equal(read_with_opencv("odd.png")[2:], np.rint(values[2:] * 65535))  # row 1 saw them
+        assert not read_with_opencv("odd.png")[0, :3].any()  # each saw a NaN, and 0 × NaN is NaN

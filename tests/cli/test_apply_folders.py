@@ -4,22 +4,10 @@ import json
 import re
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from opencv_oracle import magnitude, read_with_opencv
 from PIL import Image
-
-
-def opened(path) -> np.ndarray:
-    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-
-
-def magnitude(gray: np.ndarray) -> np.ndarray:
-    """OpenCV's Sobel magnitude with a zero border."""
-    border = {"borderType": cv2.BORDER_CONSTANT}
-    x = cv2.Sobel(gray, cv2.CV_64F, 1, 0, **border)
-    y = cv2.Sobel(gray, cv2.CV_64F, 0, 1, **border)
-    return np.hypot(x, y)
 
 
 @pytest.fixture
@@ -44,8 +32,8 @@ def test_folders_are_kept(convfilter, album):
     assert (done.code, done.out) == (0, "")
     assert files_in("out") == ["a.png", "sub/a.png", "sub/deep/b.jpg"]
     assert "3 written of 3" in done.err
-    expected = np.clip(magnitude(opened(album / "sub/a.png")), 0, 255)
-    assert np.abs(opened("out/sub/a.png") - expected).max() <= 1
+    expected = np.clip(magnitude(read_with_opencv(album / "sub/a.png")), 0, 255)
+    assert np.abs(read_with_opencv("out/sub/a.png") - expected).max() <= 1
 
 
 def test_format_changes_the_extension(convfilter, album):

@@ -12,21 +12,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from opencv_oracle import magnitude, read_with_opencv
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
-
-
-def opened(path) -> np.ndarray:
-    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-
-
-def magnitude(gray: np.ndarray) -> np.ndarray:
-    """OpenCV's Sobel magnitude with a zero border."""
-    border = {"borderType": cv2.BORDER_CONSTANT}
-    x = cv2.Sobel(gray, cv2.CV_64F, 1, 0, **border)
-    y = cv2.Sobel(gray, cv2.CV_64F, 0, 1, **border)
-    return np.hypot(x, y)
 
 
 def files_in(folder) -> list[str]:
@@ -51,7 +40,7 @@ def test_stdin_and_stdout(process, photo):
     done = process("apply", "sobel", "-", "-", "--format", "png", stdin=photo.read_bytes())
     assert done.returncode == 0, done.stderr
     found = cv2.imdecode(np.frombuffer(done.stdout, np.uint8), cv2.IMREAD_UNCHANGED)
-    assert np.abs(found - np.clip(magnitude(opened(photo)), 0, 255)).max() <= 1
+    assert np.abs(found - np.clip(magnitude(read_with_opencv(photo)), 0, 255)).max() <= 1
     assert done.stderr == b""
 
 
@@ -119,7 +108,7 @@ def test_interrupt_exits_130_and_leaves_nothing_half(tmp_path, camera):
     assert 3 <= len(done) < 400
     for path in done:
         assert path.suffix == ".png"
-        assert opened(path).shape == (512, 512)
+        assert read_with_opencv(path).shape == (512, 512)
 
 
 @pytest.mark.slow
@@ -191,8 +180,8 @@ def test_hostile_keras_settings_change_nothing(process, photo):
         KERAS_BACKEND="",
     )
     assert done.returncode == 0, done.stderr
-    found = opened(photo.parent / "out.png").astype(int)
-    assert np.abs(found - np.clip(np.rint(magnitude(opened(photo))), 0, 255)).max() <= 1
+    found = read_with_opencv(photo.parent / "out.png").astype(int)
+    assert np.abs(found - np.clip(np.rint(magnitude(read_with_opencv(photo))), 0, 255)).max() <= 1
 
 
 @pytest.mark.parametrize("settings", ["[]", '{"floatx": "nope"}', '{"epsilon": "x"}'])

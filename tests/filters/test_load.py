@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+from filter_errors import error_of
 
-from convfilter.errors import FilterError
 from convfilter.filters import catalogue
 from convfilter.filters.geometry import sizes
 from convfilter.filters.kernel import Kernel
@@ -14,14 +14,6 @@ from convfilter.filters.load import load, make_pipeline
 from convfilter.filters.pipeline import Pipeline
 
 SAMPLES = Path(__file__).parents[2] / "samples"
-
-
-def error_of(action, *args, **kwargs):
-    with pytest.raises(FilterError) as caught:
-        action(*args, **kwargs)
-    message = str(caught.value)
-    assert message.isprintable()
-    return message
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+from filter_errors import error_of
 from hypothesis import given, settings
 
 from convfilter.errors import FilterError
@@ -27,14 +28,6 @@ def marked(text):
     before, mark, after = text.partition("@")
     assert mark
     return before + after, f"{before.count(chr(10)) + 1}:{len(before.rsplit(chr(10), 1)[-1]) + 1}"
-
-
-def error_of(action, *args, **kwargs):
-    with pytest.raises(FilterError) as caught:
-        action(*args, **kwargs)
-    message = str(caught.value)
-    assert message.isprintable()
-    return message
 
 
 def put(folder, name, text="[[1]]"):

@@ -6,21 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filter_errors import error_of
 
-from convfilter.errors import FilterError
 from convfilter.filters.layer import MAX_PAD
 from convfilter.filters.layers import Pool
 from convfilter.filters.load import load, make_pipeline
 
 SAMPLES = Path(__file__).parents[2] / "samples"
-
-
-def error_of(action, *args, **kwargs):
-    with pytest.raises(FilterError) as caught:
-        action(*args, **kwargs)
-    message = str(caught.value)
-    assert message.isprintable()
-    return message
 
 
 @pytest.mark.parametrize(

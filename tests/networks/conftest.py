@@ -2,20 +2,11 @@
 
 import numpy as np
 import pytest
+from small_networks import network
 
 from convfilter.model.boot import keras
 
 layers = keras.layers
-
-
-def network(*stack, shape=(28, 28, 1), name="net"):
-    """A Sequential whose biases are not zero."""
-    keras.utils.set_random_seed(7)
-    model = keras.Sequential([keras.Input(shape, dtype="float32"), *stack], name=name)
-    for layer in model.layers:
-        if getattr(layer, "bias", None) is not None:
-            layer.bias.assign(np.random.default_rng(3).normal(0, 0.1, layer.bias.shape))
-    return model
 
 
 @pytest.fixture(scope="module")

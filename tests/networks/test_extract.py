@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from scipy.signal import correlate
+from small_networks import network
 
 import convfilter
 from convfilter.errors import FilterError, PictureError
@@ -18,16 +19,6 @@ from convfilter.networks.convolution import settings
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
 layers = keras.layers
-
-
-def network(*stack, shape=(28, 28, 1), name="net"):
-    """A Sequential whose biases are not zero."""
-    keras.utils.set_random_seed(7)
-    model = keras.Sequential([keras.Input(shape, dtype="float32"), *stack], name=name)
-    for layer in model.layers:
-        if getattr(layer, "bias", None) is not None:
-            layer.bias.assign(np.random.default_rng(3).normal(0, 0.1, layer.bias.shape))
-    return model
 
 
 def own(model, layer, picture):

@@ -4,10 +4,10 @@ import json
 import zipfile
 
 import pytest
+from small_networks import refused
 
 from convfilter.errors import DataError, FilterError
 from convfilter.model.boot import keras
-from convfilter.networks import load as models
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
 layers = keras.layers
@@ -36,16 +36,6 @@ def layer_changed(**fields):
         return config
 
     return change
-
-
-def refused(path, error, words):
-    with pytest.raises(error, match=words) as caught:
-        models.load_model(path)
-    text = str(caught.value)
-    assert text.startswith(str(path))
-    assert "\n" not in text
-    assert len(text) < 400
-    return text
 
 
 def test_broken_files_are_refused(tmp_path, saved):

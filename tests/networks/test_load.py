@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from small_networks import refused
 
 from convfilter.errors import DataError, FilterError
 from convfilter.model.boot import keras
@@ -15,16 +16,6 @@ from convfilter.system.checksum import file_hash
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
 layers = keras.layers
-
-
-def refused(path, error, words):
-    with pytest.raises(error, match=words) as caught:
-        models.load_model(path)
-    text = str(caught.value)
-    assert text.startswith(str(path))
-    assert "\n" not in text
-    assert len(text) < 400
-    return text
 
 
 def test_a_model_comes_back(saved, two, picture):
