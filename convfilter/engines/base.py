@@ -51,8 +51,3 @@ def of_array(planes: np.ndarray) -> LazyPlanes:
     channels, height, width = planes.shape
     largest = float(np.iinfo(planes.dtype).max) if planes.dtype.kind == "u" else np.inf
     return LazyPlanes((height, width), channels, lambda top, bottom: planes[:, top:bottom], largest)
-
-
-def to_array(planes: LazyPlanes) -> np.ndarray:
-    """All rows, (channels, height, width)."""
-    return planes.rows(0, planes.size[0])

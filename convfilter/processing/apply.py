@@ -22,8 +22,6 @@ from convfilter.processing.options import PixelOptions
 from convfilter.processing.strips import LazyPicture, collect, in_order, strips
 from convfilter.processing.tone import RangeMap, extremes, range_map, srgb, to_dtype
 
-_OWN = ("batch", "channels", "color", "range", "linear", "device", "engine", "plan")  # not a layer's settings
-
 
 def apply(
     filters: Filters,
@@ -86,10 +84,11 @@ def apply(
 
 def _check_names(settings: Iterable[str]) -> None:
     """FilterError for a misspelt argument of apply's own, which make_pipeline doesn't know."""
-    known = (*_OWN, *FilterSettings.__annotations__)
+    own = tuple(apply.__kwdefaults__ or ())  # its layer settings come as one dictionary
+    known = (*own, *FilterSettings.__annotations__)
     for name in settings:
         near = nearest(name, known)
-        if name not in known and near and near[0] in _OWN:
+        if name not in known and near and near[0] in own:
             raise FilterError(f"no setting {name}; did you mean {near[0]}?")
 
 

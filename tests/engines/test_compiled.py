@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from all_rows import to_array
 from scipy import ndimage
 
 import convfilter as package
 from convfilter.engines import choose, compiled, compiling, fingerprint
-from convfilter.engines.base import of_array, to_array
+from convfilter.engines.base import of_array
 from convfilter.engines.choose import choose_engine
 from convfilter.engines.stage_words import in_words
 from convfilter.errors import BackendError

@@ -5,12 +5,13 @@ import os
 
 import numpy as np
 import pytest
+from all_rows import to_array
 
 import convfilter as package
 from convfilter.choices import ACTIVATIONS, COMBINES
 from convfilter.engines import compiled, limits
 from convfilter.engines import keras_engine as keras
-from convfilter.engines.base import LazyPlanes, of_array, to_array
+from convfilter.engines.base import LazyPlanes, of_array
 from convfilter.engines.stages import Activate
 from convfilter.filters.kernel_file import make_kernel
 from convfilter.filters.load import make_pipeline

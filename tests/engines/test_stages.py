@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from all_rows import to_array
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -12,7 +13,7 @@ from scipy import ndimage, signal
 from convfilter.choices import BORDERS
 from convfilter.engines import compiled
 from convfilter.engines import keras_engine as keras
-from convfilter.engines.base import LazyPlanes, of_array, to_array
+from convfilter.engines.base import LazyPlanes, of_array
 from convfilter.engines.planner import ERROR, allowed_errors, choose, cost
 from convfilter.engines.raster import border_index
 from convfilter.engines.stages import NO_PAD, Stage, banded, cut, direct

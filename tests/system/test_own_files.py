@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from all_rows import to_array
 from scipy import ndimage
 
 from convfilter.engines import compiled
-from convfilter.engines.base import of_array, to_array
+from convfilter.engines.base import of_array
 from convfilter.filters.load import make_pipeline
 from convfilter.system import cache
 from convfilter.system.own_files import check_kind, open_own, read_own
