@@ -12,10 +12,19 @@ BENCHMARKS = Path(__file__).parent / "benchmarks"
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not hasattr(os, "wait4"), reason="measures memory as Unix does")
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="counts memory and cores as Linux does")
 def test_the_speed_benchmark_runs(tmp_path):
-    """Every kind of row prints a line and writes its figures; ours and OpenCV's are among the sides."""
-    rows = ["help", "jpeg", "batch", "tiff", "random15"]
+    """Every kind of row prints a line and writes its figures; ours come first, and agree with the peer's."""
+    groups = [
+        "help",
+        "jpeg",
+        "batch-sharpen",
+        "tiff-clip",
+        "api-binomial5",
+        "random15",
+        "scale-60-1",
+        "shard",
+    ]
     command = [
         sys.executable,
         BENCHMARKS / "speed.py",
@@ -25,21 +34,41 @@ def test_the_speed_benchmark_runs(tmp_path):
         "--json",
         tmp_path / "f.json",
     ]
-    done = subprocess.run([*command, *rows], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([*command, *groups], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "f.json").read_text())
-    assert [row["row"] for row in found["rows"]] == rows
     assert found["machine"]["cores"] >= 1
+    rows = {row["row"]: row for row in found["rows"]}
+    assert set(rows) == {*groups, "api-binomial5-1", "api-binomial5-all"} - {"api-binomial5"}
     assert done.stdout.count("\n| ") == 1 + len(rows)
-    for row in found["rows"]:
-        assert row["seconds"]["convfilter"] > 0
-        if row["row"] not in ("help", "tiff"):
-            assert row["ratio"] == row["seconds"]["convfilter"] / row["seconds"]["OpenCV"]
-    memory = found["rows"][1]["peak_bytes"]["convfilter"]
-    assert memory > 10 * 2**20
+    for row in rows.values():
+        ours, peer = row["sides"]["convfilter"], row["sides"].get(row["peer"])
+        assert min(ours["wall"], ours["cpu"]) > 0
+        assert ours["peak"] > 10 * 2**20
+        assert row["ratio"] == (ours["wall"] / peer["wall"] if peer else None)
+    for name in ("batch-sharpen", "api-binomial5-1", "api-binomial5-all"):
+        assert rows[name]["peer"] == "OpenCV"
+        assert rows[name]["check"]["difference"] == 0
+    assert 0.98 < rows["batch-sharpen"]["check"]["bytes"] < 1.02
+    assert "- batch-sharpen, beside OpenCV: differs by 0 at most, 1.0" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "rows"),
+    [
+        (["wide"], ["wide-20000", "wide-40000"]),
+        (["tiff"], ["tiff"]),
+        (["gabor16", "edited"], ["edited", "gabor16"]),
+    ],
+)
+def test_a_first_word_stands_for_its_rows(words, rows):
+    """A row's own name is that row alone, and the order is that of the table."""
+    code = f"import speed; print(*speed.chosen({words}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=BENCHMARKS)
+    assert done.stdout.split() == rows, done.stderr
 
 
 def test_an_unknown_row_is_told():
     done = subprocess.run([sys.executable, BENCHMARKS / "speed.py", "jpg"], capture_output=True, text=True)
     assert done.returncode == 2
-    assert "no row jpg; the rows are help, jpeg" in done.stderr
+    assert "no row jpg; the rows are batch-clip, batch-abs" in done.stderr
