@@ -223,7 +223,7 @@ def arrays(case: str, cores: str, work: str, place: Place) -> Row:
 
 def kernels(case: str, size: tuple[str, str], work: str, place: Place) -> Row:
     size = ("200", "300") if place.quick else size
-    names = ["convfilter", *(["OpenCV"] if have("cv2") else []), "direct"]
+    names = ["convfilter", *(["OpenCV"] if have("cv2") else [])]
     sides = [script(name, "kernels.py", name, case, *size) for name in names]
     return Row(work, sides, check=agree("OpenCV" in names, sides, "kernels.py", "check", case, *size))
 

@@ -1,6 +1,6 @@
 """One side of a row of large kernels on one picture, results as floats.
 
-    python kernels.py SIDE CASE ROWS COLUMNS     SIDE: convfilter, direct (it rewrites nothing), OpenCV
+    python kernels.py SIDE CASE ROWS COLUMNS     SIDE: convfilter, OpenCV
 
 Prints the seconds of the fastest of three runs; with "check" for SIDE the largest difference, of 255.
 """
@@ -37,14 +37,14 @@ def opencv(weights: np.ndarray, picture: np.ndarray) -> Callable[[], Any]:
     return lambda: [cv2.filter2D(picture, cv2.CV_32F, kernel, borderType=border) for kernel in bank]
 
 
-def convfilter(weights: np.ndarray, picture: np.ndarray, plan: str = "auto") -> Callable[[], Any]:
+def convfilter(weights: np.ndarray, picture: np.ndarray) -> Callable[[], Any]:
     from convfilter import make_kernel, make_pipeline
     from convfilter.engines.base import of_array
     from convfilter.engines.choose import choose_engine
     from convfilter.processing.strips import in_order, strips
 
     pipeline = make_pipeline(make_kernel(weights), border="reflect")
-    engine = choose_engine(device="cpu", plan=plan)
+    engine = choose_engine(device="cpu")
     found = np.empty((len(weights), *picture.shape), np.float32)
 
     def work() -> np.ndarray:
@@ -67,10 +67,7 @@ def main(side: str, case: str, rows: str, columns: str) -> None:
         ours, theirs = (make(weights, picture)() for make in (convfilter, opencv))
         print(float(np.abs(ours - np.stack(theirs)).max()))
         return
-    if side == "OpenCV":
-        work = opencv(weights, picture)
-    else:
-        work = convfilter(weights, picture, "direct" if side == "direct" else "auto")
+    work = {"convfilter": convfilter, "OpenCV": opencv}[side](weights, picture)
     work()
     timed(work, runs=3)
 
