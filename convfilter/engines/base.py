@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from convfilter.engines.pixels import FLOAT32, Pixels
 from convfilter.filters.layer import Pair
 from convfilter.filters.pipeline import Pipeline
 
@@ -16,8 +17,8 @@ LARGE = 2**25  # pixels; a larger picture is computed strip by strip
 class LazyPlanes:
     """A lazily computed image: asking for rows computes just those, from the input rows that they need.
 
-    size: rows and columns. `rows(top, bottom)` gives (channels, bottom − top, width), of any dtype; the
-    caller must not write to it. largest: no pixel's absolute value exceeds it; infinite where pixels may be
+    size: rows and columns. `rows(top, bottom)` gives (channels, bottom − top, width) of `dtype`; the caller
+    must not write to it. largest: no pixel's absolute value exceeds it; infinite where pixels may be
     anything, NaN included.
     """
 
@@ -25,6 +26,7 @@ class LazyPlanes:
     channels: int
     rows: Callable[[int, int], np.ndarray]
     largest: float = np.inf
+    dtype: np.dtype = FLOAT32
 
 
 class Engine(Protocol):
@@ -37,8 +39,10 @@ class Engine(Protocol):
     def sharing(self, pictures: int) -> "Engine":
         """The engine to use for each of so many pictures at once, its share of the threads."""
 
-    def open(self, pipeline: Pipeline, source: LazyPlanes, full_scale: float) -> LazyPlanes:
-        """The pipeline's result for `source`, float32.
+    def open(
+        self, pipeline: Pipeline, source: LazyPlanes, full_scale: float, pixels: Pixels | None = None
+    ) -> LazyPlanes:
+        """The pipeline's result for `source`, float32, or the pixels of that result.
 
         full_scale: the value of white, of which the filters' biases are fractions. Raises FilterError when
         the picture is too small for the pipeline, PictureError or BackendError when it can't be computed
@@ -50,4 +54,19 @@ def of_array(planes: np.ndarray) -> LazyPlanes:
     """LazyPlanes of an array (channels, height, width)."""
     channels, height, width = planes.shape
     largest = float(np.iinfo(planes.dtype).max) if planes.dtype.kind == "u" else np.inf
-    return LazyPlanes((height, width), channels, lambda top, bottom: planes[:, top:bottom], largest)
+
+    def rows(top: int, bottom: int) -> np.ndarray:
+        return planes[:, top:bottom]
+
+    return LazyPlanes((height, width), channels, rows, largest, planes.dtype)
+
+
+def as_pixels(planes: LazyPlanes, pixels: Pixels | None) -> LazyPlanes:
+    """The pixels of results that may hold anything."""
+    if pixels is None:
+        return planes
+
+    def rows(top: int, bottom: int) -> np.ndarray:
+        return pixels.of(planes.rows(top, bottom))
+
+    return LazyPlanes(planes.size, planes.channels, rows, dtype=pixels.dtype)

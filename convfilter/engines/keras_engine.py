@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from convfilter.engines.base import LazyPlanes, of_array
-from convfilter.engines.raster import Run, through
-from convfilter.engines.stages import Stage, cut, direct
+from convfilter.engines.base import LazyPlanes, as_pixels, of_array
+from convfilter.engines.pixels import Pixels
+from convfilter.engines.raster import Fill, Run, Take, through
+from convfilter.engines.rewrites import direct
+from convfilter.engines.stages import Shape, Stage, cut
 from convfilter.errors import BackendError, ConvfilterError, PictureError, reason
 from convfilter.filters.geometry import peak_bytes, resolve_padding
 from convfilter.filters.pipeline import Pipeline
@@ -43,8 +45,13 @@ class KerasEngine:
         """As base.Engine: one for all, since one picture is computed at a time."""
         return self
 
-    def open(self, pipeline: Pipeline, source: LazyPlanes, full_scale: float) -> LazyPlanes:
+    def open(
+        self, pipeline: Pipeline, source: LazyPlanes, full_scale: float, pixels: Pixels | None = None
+    ) -> LazyPlanes:
         """As base.Engine."""
+        return as_pixels(self._open(pipeline, source, full_scale), pixels)
+
+    def _open(self, pipeline: Pipeline, source: LazyPlanes, full_scale: float) -> LazyPlanes:
         settled = resolve_padding(pipeline, source.size)  # is the picture large enough?
         needed, have = peak_bytes(settled, source.size, 1), available_memory()
         if self.tile is None and (have is None or needed < SHARE * have):
@@ -70,9 +77,11 @@ def _stage_run(stage: Stage, device: str, name: str) -> Run | None:
         model = build_stage(stage.steps, stage.channels[0] * stage.phases)
         set_weights(model, stage.weights)
 
-    def run(x: np.ndarray) -> np.ndarray:
+    def run(shape: Shape, fill: Fill, take: Take) -> np.ndarray:
+        x = np.empty(shape, np.float32)
+        fill(x)
         with _working(device, name):
-            return np.asarray(model.predict_on_batch(x))
+            return take(np.array(model.predict_on_batch(x)))
 
     return run
 

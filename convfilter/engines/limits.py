@@ -17,9 +17,9 @@ import numpy as np
 from convfilter.engines.base import LazyPlanes
 from convfilter.engines.stages import (
     Activate,
-    Columns,
     CombineBlocks,
     Convolve,
+    Depthwise,
     Pooling,
     Stage,
     Step,
@@ -64,13 +64,12 @@ def reach(stages: tuple[Stage, ...]) -> float:
 def _before(step: Step, left: list[Weights], allowed: float) -> float:
     """How large the input of a step may be; takes the step's own weights from the end of `left`."""
     match step:
-        case Convolve():
+        case Convolve() | Depthwise():
             bias, weights = left.pop().values, left.pop().values
             free = _before_activation(step.activation, allowed) - np.abs(bias.astype(float))
-            return float(_shares(free, np.abs(weights.astype(float)).sum((0, 1, 2))).min())
-        case Columns():
-            sums = np.abs(left.pop().values.astype(float)).sum((0, 1, 3))
-            return float(_shares(np.full(len(sums), allowed), sums).min())
+            each = 2 if isinstance(step, Depthwise) else 3  # the axis of the results
+            others = tuple(axis for axis in range(4) if axis != each)
+            return float(_shares(free, np.abs(weights.astype(float)).sum(others)).min())
         case Activate(function):
             return _before_activation(function, allowed)
         case CombineBlocks("magnitude", blocks):

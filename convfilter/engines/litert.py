@@ -1,35 +1,59 @@
 """A compiled model as a function, run by LiteRT on one thread."""
 
 import threading
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from convfilter.engines.raster import Run
+from convfilter.engines.raster import Fill, Run, Take
+from convfilter.engines.stages import Shape
 from convfilter.system.stderr import quiet
 
 
 def function(model: bytes) -> Run:
-    """The model as a function; each thread that calls it gets its own interpreter."""
+    """The model as a function; each thread that calls it gets its own interpreter.
+
+    Both tensors are used in place. LiteRT refuses to run while an array of its memory is still held.
+    """
     local = threading.local()
 
-    def run(x: np.ndarray) -> np.ndarray:
+    def run(shape: Shape, fill: Fill, take: Take) -> np.ndarray:
         if not hasattr(local, "interpreter"):
-            local.interpreter, local.input, local.output = _interpreter(model, x.shape)
-            local.shape = x.shape
-        if local.shape != x.shape:
-            local.interpreter.resize_tensor_input(local.input, x.shape)
+            local.interpreter, local.input, local.output = _interpreter(model, shape)
+            local.shape = shape
+        if local.shape != shape:
+            local.interpreter.resize_tensor_input(local.input, shape)
             local.interpreter.allocate_tensors()
-            local.shape = x.shape
-        local.interpreter.set_tensor(local.input, x)
+            local.shape = shape
+        fill(local.interpreter.tensor(local.input)())
         local.interpreter.invoke()
-        result: np.ndarray = local.interpreter.get_tensor(local.output)
-        return result
+        return take(local.interpreter.tensor(local.output)())
 
     return run
 
 
-def _interpreter(model: bytes, shape: tuple[int, ...]) -> tuple[Any, int, int]:
+def in_a_row(functions: Sequence[Run]) -> Run:
+    """The functions one after the other, as one."""
+    *before, last = functions
+    if not before:
+        return last
+
+    def run(shape: Shape, fill: Fill, take: Take) -> np.ndarray:
+        for each in before:
+            result = each(shape, fill, np.copy)
+            shape, fill = result.shape, partial(_copy, result)
+        return last(shape, fill, take)
+
+    return run
+
+
+def _copy(values: np.ndarray, into: np.ndarray) -> None:
+    into[...] = values
+
+
+def _interpreter(model: bytes, shape: Shape) -> tuple[Any, int, int]:
     """An interpreter ready for an input of `shape`, and the indices of its input and output tensors."""
     with quiet():  # it logs its delegate
         from ai_edge_litert.interpreter import Interpreter

@@ -10,14 +10,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from convfilter.engines.rewrites import banded, direct, in_bands, over_bands
 from convfilter.engines.stages import (
+    BANDS,
     WIDE,
-    Columns,
+    Bands,
+    CombineBlocks,
     Convolve,
+    Depthwise,
     Rewrite,
     Weights,
-    banded,
-    direct,
 )
 from convfilter.filters.conv import Conv
 from convfilter.filters.kernel import spread
@@ -27,11 +29,13 @@ from convfilter.filters.whole_numbers import EXACT
 
 OVERFLOWING = ("exponential",)  # activations that enlarge differences without bound
 ERROR = 2e-5  # of full scale; results are promised to 1e-4
+MOST_RANK = 3  # of kernels that are split over bands
 MOST_WEIGHTS = 2**20  # of a banded kernel
 PHASES = (8, 16)
 FEW = 49  # a filter of so many weights is never split, so that an edit of its weights changes no structure
 VECTOR = 16  # floats of AVX-512
-MOST_TAPS = 25  # of a DepthwiseConv2D: XNNPACK takes more in several passes, five times slower
+TILES = (3, 4, 9, 25)  # taps of a DepthwiseConv2D that XNNPACK computes in one pass, rounded up to these
+MOST_TAPS = TILES[-1]  # more are five times slower
 WHITE = 65535  # the largest whole number of a picture
 
 # Nanoseconds on one core for each of the features below; fitted by tests/benchmarks/plans.py.
@@ -68,6 +72,7 @@ def candidates(conv: Conv, phases: bool, error: float = ERROR) -> list[Rewrite]:
 
 def _rewritten(conv: Conv, error: float) -> Iterator[Rewrite]:
     kh, kw, _, filters = conv.weights.shape
+    yield from _by_bands(conv, error)
     split = _split(conv, error) if kh * kw > FEW else None
     for count in PHASES:
         blocks = (count + (kw - 1) * conv.dilation[1] - 1) // count + 1
@@ -79,6 +84,40 @@ def _rewritten(conv: Conv, error: float) -> Iterator[Rewrite]:
                 yield _columns_then_rows(conv, factors, rows, off, count)
     if filters > 2 and kh * kw > FEW:
         yield from _shared(conv, error)
+
+
+def _by_bands(conv: Conv, error: float) -> Iterator[Rewrite]:
+    """The convolution over bands, as it is or, for kernels of low rank, down the columns and then along the
+    rows of each."""
+    if conv.extent[0] * conv.extent[1] <= MOST_TAPS:
+        yield over_bands(conv)
+    if min(conv.weights.shape[:2]) == 1 or max(conv.extent) > MOST_TAPS or conv.activation != "linear":
+        return
+    parts = _parts(conv, error)
+    rank = max((down.shape[1] for down, _ in parts or ()), default=0)
+    if not 1 <= rank <= MOST_RANK:
+        return
+    assert parts is not None
+    filters = len(parts)
+    down = np.zeros((conv.weights.shape[0], 1, rank, filters))
+    along = np.zeros((1, conv.weights.shape[1], rank, filters))
+    for number, (columns, rows) in enumerate(parts):
+        down[:, 0, : columns.shape[1], number] = columns
+        along[0, :, : len(rows), number] = rows.T
+    copies = rank * filters
+    steps = (
+        Bands(),
+        Depthwise((conv.extent[0], 1), BANDS, copies),
+        Depthwise((1, conv.extent[1]), BANDS * copies),
+    )
+    down = spread(down.reshape(*down.shape[:2], copies), (conv.dilation[0], 1))
+    along = spread(along.reshape(*along.shape[:2], copies), (1, conv.dilation[1]))
+    bias = np.concatenate([conv.bias, np.zeros(copies - filters)])
+    weights = (*in_bands(down, np.zeros(copies)), *in_bands(along, bias))
+    total = (CombineBlocks("sum", rank),) if rank > 1 else ()
+    yield Rewrite(
+        f"rank {rank} over bands", (*steps, *total), weights, bands=BANDS, error=_error(conv, parts)
+    )
 
 
 @dataclass(frozen=True)
@@ -113,11 +152,11 @@ def features(rewrite: Rewrite) -> tuple[float, ...]:
             taps += step.size[0] * step.size[1] * vectors
             products += step.size[0] * step.size[1] * step.channels * vectors * VECTOR
             moved += step.channels + step.filters
-        elif isinstance(step, Columns):
+        elif isinstance(step, Depthwise):
             made = step.channels * step.copies
-            down += step.taps * -(-made // VECTOR) * VECTOR
+            down += _tile(step.size[0] * step.size[1]) * -(-made // VECTOR) * VECTOR
             moved += step.channels + (3 if step.copies > 1 else 1) * made
-    each = rewrite.phases
+    each = max(rewrite.phases, rewrite.bands)
     last = rewrite.steps[-1]
     made = last.filters // each if isinstance(last, Convolve) else 1
     apart = made if made > 1 and each >= WIDE else 0
@@ -129,23 +168,43 @@ def _vectors(filters: int) -> float:
     return -(-filters // VECTOR) if filters < 2 * VECTOR else 1.4 * -(-filters // (2 * VECTOR))
 
 
-def _split(conv: Conv, allowed: float) -> tuple[np.ndarray, np.ndarray, float] | None:
-    """Kernels (kh, kw, 1, F) as sums of column × row: factors (kh, R), rows (kw, R, F) with zeros where a
-    column belongs to another filter, and the error; None where whole numbers can't be kept."""
+def _tile(taps: int) -> int:
+    """How many taps XNNPACK computes for so many."""
+    return next((tile for tile in TILES if taps <= tile), 5 * taps)
+
+
+Parts = list[tuple[np.ndarray, np.ndarray]]  # of each filter: columns (kh, R) and rows (R, kw)
+
+
+def _parts(conv: Conv, allowed: float) -> Parts | None:
+    """Kernels as sums of column × row; None where whole numbers can't be kept."""
     kernels = np.moveaxis(conv.weights[:, :, 0], 2, 0)  # (F, kh, kw)
     whole = _scale(conv.weights) > 0
     parts = [_whole_rank_one(kernel) if whole else _low_rank(kernel, allowed) for kernel in kernels]
     found = [part for part in parts if part is not None]
-    if len(found) < len(parts):
+    return found if len(found) == len(parts) else None
+
+
+def _error(conv: Conv, parts: Parts) -> float:
+    """The largest difference that the parts make, as a fraction of full scale."""
+    kernels = np.moveaxis(conv.weights[:, :, 0], 2, 0)
+    pairs = zip(parts, kernels, strict=True)
+    return max(float(np.abs(down @ along - kernel).sum()) for (down, along), kernel in pairs)
+
+
+def _split(conv: Conv, allowed: float) -> tuple[np.ndarray, np.ndarray, float] | None:
+    """Kernels (kh, kw, 1, F) as sums of column × row: factors (kh, R), rows (kw, R, F) with zeros where a
+    column belongs to another filter, and the error; None where whole numbers can't be kept."""
+    parts = _parts(conv, allowed)
+    if parts is None:
         return None
-    factors = np.concatenate([down for down, _ in found], axis=1)
-    rows = np.zeros((conv.weights.shape[1], factors.shape[1], len(found)))
-    at, error = 0, 0.0
-    for number, ((down, along), kernel) in enumerate(zip(found, kernels, strict=True)):
+    factors = np.concatenate([down for down, _ in parts], axis=1)
+    rows = np.zeros((conv.weights.shape[1], factors.shape[1], len(parts)))
+    at = 0
+    for number, (down, along) in enumerate(parts):
         rows[:, at : at + down.shape[1], number] = along.T
         at += down.shape[1]
-        error = max(error, float(np.abs(down @ along - kernel).sum()))
-    return factors, rows, error
+    return factors, rows, _error(conv, parts)
 
 
 def _scale(weights: np.ndarray) -> int:
@@ -188,20 +247,19 @@ def _columns_then_rows(
     bias = np.repeat(conv.bias, phases)
     weights = (*down, Weights(band.astype(np.float32)), Weights(bias.astype(np.float32)))
     over = f" over {phases} columns" if phases > 1 else ""
-    return Rewrite(f"rank {factors.shape[1]}{over}", (first, along), weights, phases, blocks, error)
+    return Rewrite(f"rank {factors.shape[1]}{over}", (first, along), weights, phases, blocks, error=error)
 
 
-def _down(factors: np.ndarray, dilation: int, phases: int) -> tuple[Convolve | Columns, list[Weights]]:
+def _down(factors: np.ndarray, dilation: int, phases: int) -> tuple[Convolve | Depthwise, list[Weights]]:
     """The step that filters blocks of columns by each of the factors (taps, copies)."""
     taps, copies = factors.shape
+    zeros = Weights(np.zeros(copies * phases, np.float32))
     if taps <= MOST_TAPS and phases >= WIDE:
         kernel = np.repeat(factors, phases, axis=1)[:, None, :, None]  # (taps, 1, copies·phases, 1)
-        return Columns(taps, phases, copies, dilation), [Weights(kernel.astype(np.float32))]
+        weights = [Weights(kernel.astype(np.float32)), zeros]
+        return Depthwise((taps, 1), phases, copies, (dilation, 1)), weights
     kernel = np.einsum("tc,pq->tpcq", factors, np.eye(phases)).reshape(taps, 1, phases, copies * phases)
-    weights = [
-        Weights(kernel.astype(np.float32)),
-        Weights(np.zeros(copies * phases, np.float32)),
-    ]
+    weights = [Weights(kernel.astype(np.float32)), zeros]
     return Convolve((taps, 1), phases, copies * phases, dilation=(dilation, 1)), weights
 
 

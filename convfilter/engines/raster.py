@@ -12,41 +12,48 @@ from itertools import groupby
 import numpy as np
 
 from convfilter.engines.base import LazyPlanes
-from convfilter.engines.stages import Stage
+from convfilter.engines.pixels import FLOAT32, Pixels
+from convfilter.engines.stages import Shape, Stage
 from convfilter.filters.layer import Pair
 
-Run = Callable[[np.ndarray], np.ndarray]  # float32 (1, rows, columns, channels) → the result, or its planes
+Fill = Callable[[np.ndarray], None]  # writes float32 of Stage.input_shape where the model reads it
+Take = Callable[[np.ndarray], np.ndarray]  # makes an array of its own of what the model has written
+Run = Callable[[Shape, Fill, Take], np.ndarray]  # a stage's model
 
 
-def through(source: LazyPlanes, stages: Sequence[Stage], runs: Sequence[Run | None]) -> LazyPlanes:
-    """What the stages make of `source`.
+def through(
+    source: LazyPlanes, stages: Sequence[Stage], runs: Sequence[Run | None], pixels: Pixels | None = None
+) -> LazyPlanes:
+    """What the stages make of `source`, or the pixels of that.
 
     runs: the function of each stage's model, None where a stage only pads. Several threads may ask for rows
     at once.
     """
-    for stage, run in zip(stages, runs, strict=True):
-        source = _after(source, stage, run)
-    return source
+    for stage, run in zip(stages[:-1], runs[:-1], strict=True):
+        source = _after(source, stage, run, None)
+    return _after(source, stages[-1], runs[-1], pixels)
 
 
-def _after(source: LazyPlanes, stage: Stage, run: Run | None) -> LazyPlanes:
+def _after(source: LazyPlanes, stage: Stage, run: Run | None, pixels: Pixels | None) -> LazyPlanes:
     """What one stage makes of `source`."""
     size = stage.size(source.size)
     buffers, most = threading.local(), max(stage.rows_at_once(size[1]), 1)
 
+    def taken(result: np.ndarray) -> np.ndarray:
+        planes = _planes(result, stage)
+        if pixels is not None and planes.dtype != np.uint8:
+            return pixels.of_finite(planes)[:, :, : size[1]]
+        return planes[:, :, : size[1]].copy()
+
     def strip(top: int, bottom: int) -> np.ndarray:
         first = top * stage.strides[0] - stage.pad.top
         last = (bottom - 1) * stage.strides[0] + stage.extent[0] - stage.pad.top
-        blocks = -(-size[1] // stage.phases) + stage.blocks - 1
-        width = (
-            blocks * stage.phases if stage.phases > 1 else source.size[1] + stage.pad.left + stage.pad.right
-        )
-        buffer = _buffer(buffers, (last - first, width, source.channels))
+        width = max(stage.columns_taken(size[1]), source.size[1] + stage.pad.left + stage.pad.right)
+        buffer = _buffer(buffers, (last - first, width, source.channels), source.dtype)
         _fill(buffer, source, stage, first, last)
         if run is None:
-            return np.moveaxis(buffer, 2, 0).copy()
-        shape = (1, len(buffer), -1, source.channels * stage.phases)
-        return _planes(run(buffer.reshape(shape))[0], stage, size[1])
+            return taken(np.moveaxis(buffer[:, :, None], 3, 0))
+        return run(stage.input_shape(len(buffer), width), lambda into: _lay(buffer, into), taken)
 
     def rows(top: int, bottom: int) -> np.ndarray:
         # Not recursive: a function that refers to itself is a reference cycle, which would keep the picture.
@@ -55,37 +62,50 @@ def _after(source: LazyPlanes, stage: Stage, run: Run | None) -> LazyPlanes:
         parts = range(top, bottom, most)
         return np.concatenate([strip(part, min(part + most, bottom)) for part in parts], axis=1)
 
-    return LazyPlanes(size, stage.channels[1], rows)
+    return LazyPlanes(size, stage.channels[1], rows, dtype=FLOAT32 if pixels is None else pixels.dtype)
 
 
-def _buffer(kept: threading.local, shape: tuple[int, int, int]) -> np.ndarray:
+def _buffer(kept: threading.local, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
     """This thread's buffer, reused from strip to strip: fresh memory costs more time than the arithmetic."""
     if getattr(kept, "shape", None) != shape:
-        kept.shape, kept.buffer = shape, np.zeros(shape, np.float32)
+        kept.shape, kept.buffer = shape, np.zeros(shape, dtype)
     buffer: np.ndarray = kept.buffer
     return buffer
 
 
-def _planes(result: np.ndarray, stage: Stage, width: int) -> np.ndarray:
-    """(rows, blocks, channels·phases), or (channels·phases, rows, blocks), as (channels, rows, width)."""
-    channels, phases = stage.channels[1], stage.phases
+def _lay(padded: np.ndarray, into: np.ndarray) -> None:
+    """Write the padded rows (rows, columns, channels) as a stage's input."""
+    bands, width = into.shape[2:]
+    if into.size == padded.size:
+        into[0].reshape(padded.shape)[...] = padded
+        return
+    step = (padded.shape[1] - width) // (bands - 1)
+    rows, column, _ = padded.strides
+    into[0] = np.lib.stride_tricks.as_strided(padded, into.shape[1:], (rows, step * column, column))
+
+
+def _planes(result: np.ndarray, stage: Stage) -> np.ndarray:
+    """A stage's result as (channels, rows, columns), of which the last columns may be none of the picture."""
+    result, channels, phases = result[0], stage.channels[1], stage.phases
+    if stage.bands > 1:
+        return result.reshape(len(result), channels, -1).transpose(1, 0, 2)
     if channels == 1:
-        return result.reshape(1, len(result), -1)[:, :, :width]
+        return result.reshape(1, len(result), -1)
     if not stage.planar:
         apart = result.reshape(*result.shape[:2], channels, phases).transpose(2, 0, 1, 3)
     elif phases == 1:
         return result
     else:
-        apart = np.empty((channels, *result.shape[1:], phases), np.float32)
+        apart = np.empty((channels, *result.shape[1:], phases), result.dtype)
         for phase in range(phases):
             apart[..., phase] = result[phase::phases]
-    return apart.reshape(channels, apart.shape[1], -1)[:, :, :width]
+    return apart.reshape(channels, apart.shape[1], -1)
 
 
 def _fill(buffer: np.ndarray, source: LazyPlanes, stage: Stage, first: int, last: int) -> None:
     """Fill the buffer (rows, columns, channels) with rows first … last − 1 of the padded input.
 
-    Columns to the right of the padding keep their old values: what is computed from them is cut off.
+    Columns to the right of the padding stay zeros: what is computed from them is cut off.
     """
     (height, width), pad = source.size, stage.pad
     low, high = max(first, 0), min(last, height)

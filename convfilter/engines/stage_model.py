@@ -5,29 +5,36 @@ from collections.abc import Sequence
 import numpy as np
 
 from convfilter.engines.stages import (
+    BANDS,
     Activate,
-    Columns,
+    Bands,
     CombineBlocks,
     Convolve,
+    Depthwise,
+    FromBytes,
     Planes,
     Pooling,
+    Rows,
     Step,
+    ToBytes,
     Weights,
 )
 from convfilter.model.boot import keras, layers
-from convfilter.model.layers import CombineChannelBlocks, RepeatChannels, activation_of
+from convfilter.model.layers import ByteValues, CombineChannelBlocks, RepeatChannels, activation_of
 from convfilter.system.stderr import quiet
 from convfilter.system.temporary import folder_in
 
 
 def build_stage(steps: Sequence[Step], channels: int) -> keras.Sequential:
-    """Takes and gives float32 (1, height, width, channels), any height and width; weights not yet set."""
+    """Takes and gives float32 (1, height, width, channels), any height and width, or what Bands takes and
+    Rows gives; weights not yet set."""
     stack = [layer for step in steps for layer in _layers(step)]
-    return keras.Sequential([keras.Input((None, None, channels), batch_size=1, dtype="float32"), *stack])
+    shape = (None, BANDS, None) if Bands() in steps else (None, None, channels)
+    return keras.Sequential([keras.Input(shape, batch_size=1, dtype="float32"), *stack])
 
 
 def export_litert(model: keras.Sequential) -> bytes:
-    """Keras' export for LiteRT. Raises whatever the converter raises."""
+    """Keras' export for LiteRT; bytes are still floats at its ends. Raises whatever the converter raises."""
     with quiet(), folder_in() as folder:
         path = folder / "stage.tflite"
         model.export(str(path), format="litert", verbose=False)
@@ -47,11 +54,16 @@ def _layers(step: Step) -> list[layers.Layer]:
                 activation=activation_of(activation), trainable=False,
             )  # fmt: skip
             return [conv]
-        case Columns(taps, _, copies, dilation):
-            down = layers.DepthwiseConv2D(
-                (taps, 1), dilation_rate=(dilation, 1), use_bias=False, dtype="float32", trainable=False
-            )
-            return [*([RepeatChannels(copies, dtype="float32")] if copies > 1 else []), down]
+        case Depthwise(size, _, copies, dilation, activation):
+            each = layers.DepthwiseConv2D(
+                size, dilation_rate=dilation, activation=activation_of(activation), dtype="float32",
+                trainable=False,
+            )  # fmt: skip
+            return [*([RepeatChannels(copies, dtype="float32")] if copies > 1 else []), each]
+        case FromBytes() | ToBytes():
+            return [ByteValues(dtype="float32")]
+        case Bands() | Rows():
+            return [layers.Permute((1, 3, 2), dtype="float32")]
         case Activate(function):
             return [layers.Activation(activation_of(function), dtype="float32")]
         case CombineBlocks(how, blocks):

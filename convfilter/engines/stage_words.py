@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from convfilter.engines.stages import Activate, Columns, CombineBlocks, Convolve, Pooling, Stage
+from convfilter.engines.stages import Activate, CombineBlocks, Convolve, Depthwise, Pooling, Stage
 
 
 def in_words(stage: Stage) -> str:
@@ -12,7 +12,7 @@ def in_words(stage: Stage) -> str:
 
 def _parts(stage: Stage) -> Iterator[str]:
     combines = [step for step in stage.steps if isinstance(step, CombineBlocks)]
-    if any(isinstance(step, Convolve | Columns) for step in stage.steps):
+    if any(isinstance(step, Convolve | Depthwise) for step in stage.steps):
         count = combines[0].blocks if combines else stage.channels[1]
         on = f" on {stage.channels[0]} channels" if stage.channels[0] > 1 else ""
         yield f"{count} filter{'s' * (count > 1)} of {_by(stage.extent)}{on}"

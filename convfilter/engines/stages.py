@@ -3,9 +3,12 @@
 A stage is the padding of its input, then at most one convolution or pool, then what works pixel by pixel. Its
 steps (sizes, channels, activations) are its structure, which is what is compiled; its weights are kept apart.
 
-Phases are those of a polyphase decomposition: B neighbouring columns of a one-channel picture are seen as B
-channels, (H, W, 1) as (H, W/B, B). That costs nothing, and gives a convolution enough channels to be fast.
-Its kernel becomes banded; the output has B channels per filter, one for each column of a block.
+Two views give a picture of one channel enough of them for a convolution to be fast:
+
+- Phases are those of a polyphase decomposition: B neighbouring columns are seen as B channels, (H, W, 1)
+  as (H, W/B, B). The kernel becomes banded; the output has B channels per filter, one for each column of a
+  block.
+- Bands: the picture is cut into BANDS upright bands, which become the channels of a DepthwiseConv2D.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +19,6 @@ import numpy as np
 from convfilter.choices import ACROSS_CHANNELS
 from convfilter.errors import BackendError
 from convfilter.filters.conv import Conv
-from convfilter.filters.kernel import spread
 from convfilter.filters.layer import Layer, Pair
 from convfilter.filters.layers import Activation, Combine, Pool
 from convfilter.filters.padding import CoverPad, Pad
@@ -25,10 +27,15 @@ from convfilter.filters.pipeline import Pipeline
 MOST_POINTERS = 2**24  # LiteRT keeps one for each tap and pixel of a convolution's or pool's result
 NO_PAD = Pad(0, 0, 0, 0)
 WIDE = 8  # phases
+BANDS = 16
+FLOATS, BYTES = np.dtype(np.float32), np.dtype(np.uint8)
 
 
 class NoStep(BackendError):
     """A layer that has no step, so that only Keras can run it, on whole pictures."""
+
+
+Shape = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -44,14 +51,26 @@ class Convolve:
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Each channel, `copies` times one after the other, filtered down its columns: a DepthwiseConv2D of
-    (taps, 1) kernels without padding."""
+class Depthwise:
+    """Each channel, `copies` times one after the other, filtered by itself: a DepthwiseConv2D without
+    padding, with a bias."""
 
-    taps: int
+    size: Pair
     channels: int  # of the input
-    copies: int
-    dilation: int = 1
+    copies: int = 1
+    dilation: Pair = (1, 1)
+    activation: str = "linear"
+
+
+@dataclass(frozen=True)
+class Bands:
+    """(1, H, bands, columns) as (1, H, columns, bands): bands become channels."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The way back from Bands: (1, H, columns, filters · bands) as (1, H, filters · bands, columns), in which
+    each filter's rows are whole."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +97,17 @@ class Planes:
     """(1, H, W, C) as (1, C, H, W)."""
 
 
-Step = Convolve | Columns | Activate | CombineBlocks | Pooling | Planes
+@dataclass(frozen=True)
+class FromBytes:
+    """Bytes as floats of the same values."""
+
+
+@dataclass(frozen=True)
+class ToBytes:
+    """Floats as bytes: clipped to 0 … 255 and rounded, halves to even."""
+
+
+Step = Convolve | Depthwise | Bands | Rows | Activate | CombineBlocks | Pooling | Planes | FromBytes | ToBytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +122,8 @@ class Rewrite:
     """One way to compute a convolution: steps, weights, largest error as a fraction of full scale.
 
     phases: columns per block that are seen as channels, 1 for none. blocks: how many blocks of `phases`
-    columns an output block depends on.
+    columns an output block depends on. bands: how many bands the picture is cut into, 1 for none; its steps
+    begin with Bands, and Rows is still to come.
     """
 
     name: str
@@ -101,6 +131,7 @@ class Rewrite:
     weights: tuple[Weights, ...]
     phases: int = 1
     blocks: int = 1
+    bands: int = 1
     error: float = 0.0
 
 
@@ -109,7 +140,7 @@ class Stage:
     """A padding, and steps that need no other rows than those of the window of an output pixel.
 
     extent: rows and columns of that window. strides: rows and columns from one window to the next. channels:
-    of the picture, before and after. phases, blocks: as in Rewrite.
+    of the picture, before and after. phases, blocks, bands: as in Rewrite.
     """
 
     pad: Pad
@@ -120,7 +151,18 @@ class Stage:
     strides: Pair = (1, 1)
     phases: int = 1
     blocks: int = 1
+    bands: int = 1
     name: str = "direct"
+
+    @property
+    def takes(self) -> np.dtype:
+        """The numbers that the steps take."""
+        return BYTES if self.steps[0] == FromBytes() else FLOATS
+
+    @property
+    def gives(self) -> np.dtype:
+        """The numbers that the steps give."""
+        return BYTES if self.steps[-1] == ToBytes() else FLOATS
 
     @property
     def planar(self) -> bool:
@@ -129,9 +171,25 @@ class Stage:
 
     def rows_at_once(self, columns: int) -> int:
         """How many rows of a result of so many columns may be computed in one call."""
-        taps = [step.taps if isinstance(step, Columns) else step.size[0] * step.size[1]
-                for step in self.steps if isinstance(step, Convolve | Columns | Pooling)]  # fmt: skip
-        return MOST_POINTERS // (max(taps, default=1) * -(-columns // self.phases))
+        taps = [step.size[0] * step.size[1] for step in self.steps
+                if isinstance(step, Convolve | Depthwise | Pooling)]  # fmt: skip
+        return MOST_POINTERS // (max(taps, default=1) * -(-columns // (self.phases * self.bands)))
+
+    def columns_taken(self, columns: int) -> int:
+        """How many columns of the padded input a result of so many is computed from; what lies beyond the
+        padding has no influence."""
+        if self.phases > 1:
+            return (-(-columns // self.phases) + self.blocks - 1) * self.phases
+        if self.bands > 1:
+            return -(-columns // self.bands) * self.bands + self.extent[1] - 1
+        return (columns - 1) * self.strides[1] + self.extent[1]
+
+    def input_shape(self, rows: int, columns: int) -> Shape:
+        """The shape of what the steps take, for so many rows and columns of the padded input."""
+        if self.bands > 1:
+            halo = self.extent[1] - 1
+            return 1, rows, self.bands, (columns - halo) // self.bands + halo
+        return 1, rows, columns // self.phases, self.channels[0] * self.phases
 
     def size(self, size: Pair) -> Pair:
         """Rows and columns of the output."""
@@ -143,7 +201,20 @@ class Stage:
         )
 
 
-Chooser = Callable[[Conv, bool], Rewrite]  # a convolution, and whether its columns may be phases
+def with_bytes(stages: Sequence[Stage], takes: bool, gives: bool, absolute: bool) -> tuple[Stage, ...]:
+    """The stages with bytes for floats at the ends asked for. absolute: whether the absolute values of the
+    results become bytes."""
+    *before, last = stages
+    if gives and last.steps:
+        magnitudes = (Activate("abs"),) if absolute else ()
+        last = replace(last, steps=(*last.steps, *magnitudes, ToBytes()))
+    first, *others = [*before, last]
+    if takes and first.steps:
+        first = replace(first, steps=(FromBytes(), *first.steps))
+    return first, *others
+
+
+Chooser = Callable[[Conv, bool], Rewrite]  # a convolution, and whether its columns may be phases or bands
 
 
 def cut(pipeline: Pipeline, full_scale: float, choose: Chooser) -> tuple[Stage, ...]:
@@ -192,7 +263,7 @@ def _stage(
         filters = core.weights.shape[3]
         stage = Stage(
             pad, chosen.steps, chosen.weights, (channels, filters), core.extent, core.strides,
-            chosen.phases, chosen.blocks, chosen.name,
+            chosen.phases, chosen.blocks, chosen.bands, chosen.name,
         )  # fmt: skip
     elif isinstance(core, Pool):
         stage = Stage(pad, (Pooling(core.size, core.mode),), (), (channels, channels), core.size, core.size)
@@ -204,6 +275,8 @@ def _stage(
         else:
             combine = CombineBlocks(layer.how, stage.channels[1])
             stage = replace(stage, steps=(*stage.steps, combine), channels=(channels, 1))
+    if stage.bands > 1:
+        return replace(stage, steps=(*stage.steps, Rows()))
     if stage.steps and stage.channels[1] > 1 and stage.phases < WIDE:  # of wide blocks it is as fast outside
         stage = replace(stage, steps=(*stage.steps, Planes()))
     return stage
@@ -220,35 +293,3 @@ def functions_of(core: Conv | Pool | None, following: Sequence[Activation | Comb
     """The activations of a stage."""
     own = {core.activation} if isinstance(core, Conv) else set()
     return own | {layer.function for layer in following if isinstance(layer, Activation)}
-
-
-def direct(conv: Conv, phases: int = 1) -> Rewrite:
-    """The convolution as it is; with phases, as a banded kernel over blocks of columns. Its bias must be in
-    the units of the pixels."""
-    if phases == 1:
-        conv = conv.for_keras()
-        kh, kw, channels, filters = conv.weights.shape
-        step = Convolve((kh, kw), channels, filters, conv.strides, conv.dilation, conv.activation)
-        return Rewrite("direct", (step,), _as_weights(conv.weights, conv.bias))
-    band = banded(spread(conv.weights, (1, conv.dilation[1])), phases)
-    kh, blocks, channels, filters = band.shape
-    step = Convolve((kh, blocks), channels, filters, (1, 1), (conv.dilation[0], 1), conv.activation)
-    as_weights = _as_weights(band, np.repeat(conv.bias, phases))
-    return Rewrite(f"direct over {phases} columns", (step,), as_weights, phases, blocks)
-
-
-def _as_weights(weights: np.ndarray, bias: np.ndarray) -> tuple[Weights, Weights]:
-    return Weights(weights.astype(np.float32)), Weights(bias.astype(np.float32))
-
-
-def banded(weights: np.ndarray, phases: int) -> np.ndarray:
-    """(kh, kw, copies, filters) → (kh, blocks, copies·phases, filters·phases): output column b of a block
-    looks at columns b … b + kw − 1 from the block's first on."""
-    kh, kw, copies, filters = weights.shape
-    blocks = (phases + kw - 2) // phases + 1
-    band = np.zeros((kh, blocks, copies, phases, filters, phases), weights.dtype)
-    for b in range(phases):
-        for tap in range(kw):
-            block, phase = divmod(b + tap, phases)
-            band[:, block, :, phase, :, b] = weights[:, tap]
-    return band.reshape(kh, blocks, copies * phases, filters * phases)

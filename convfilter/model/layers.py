@@ -196,6 +196,16 @@ class CombineChannelBlocks(layers.Layer):
         return {**super().get_config(), "how": self.how, "blocks": self.blocks}
 
 
+class ByteValues(layers.Layer):
+    """Numbers clipped to 0 … 255 and rounded, halves to even; exported, they become bytes and floats again.
+
+    Only in what is exported for the compiled engine.
+    """
+
+    def call(self, x: Any) -> Any:
+        return keras.quantizers.fake_quant_with_min_max_vars(x, 0.0, 255.0, num_bits=8)
+
+
 def activation_of(name: str) -> Any:
     """The function of a Keras activation's name, or of abs."""
     return absolute if name == "abs" else keras.activations.get(name)

@@ -10,6 +10,7 @@ from convfilter.choices import Color, Plan, Range
 from convfilter.choices import Engine as EngineName
 from convfilter.engines.base import Engine, LazyPlanes
 from convfilter.engines.choose import choose_engine
+from convfilter.engines.pixels import Pixels, RangeMap, rounded
 from convfilter.errors import FilterError, nearest
 from convfilter.filters.geometry import receptive_fields
 from convfilter.filters.load import Filters, make_pipeline
@@ -20,7 +21,7 @@ from convfilter.processing.arrays import pictures_of
 from convfilter.processing.colour import Results, chroma_of, in_units, planes_of, results_of, unit_alpha
 from convfilter.processing.options import PixelOptions
 from convfilter.processing.strips import LazyPicture, collect, in_order, strips
-from convfilter.processing.tone import RangeMap, extremes, range_map, srgb, to_dtype
+from convfilter.processing.tone import extremes, range_map, srgb
 
 
 def apply(
@@ -116,17 +117,28 @@ def filter_rows(
         in_units(plane, options.linear, full, white) for plane in planes_of(pipeline, source, options.color)
     ]
     alpha = unit_alpha(source)
-    results = results_of(pipeline, planes, alpha, full, engine)
     chroma = chroma_of(pipeline, source, engine) if options.color == "luma" else []
-    maps = _range_maps(how, pipeline, options, full, dtype, results, engine.threads)
+    maps: list[RangeMap] | None = None
+    white = 1.0 if options.linear else full_scale(dtype)
+    pixels = None
+    if how not in ("raw", "rescale"):
+        maps = [range_map(how, pipeline, full, white)] * pipeline.out_channels
+        if alpha is None and not chroma and not options.linear:
+            pixels = Pixels(maps[0], dtype, white)
+    results = results_of(pipeline, planes, alpha, full, engine, pixels)
+    if how == "rescale":  # the whole picture is computed once more
+        pairs = _extremes(results, pipeline.out_channels, engine.threads)
+        maps = [range_map(how, pipeline, full, white, pair) for pair in pairs]
 
     def rows(top: int, bottom: int) -> list[tuple[np.ndarray, np.ndarray | None]]:
         values, weights = results.rows(top, bottom)
         moved = _concatenated(chroma, top, bottom)
         return [
             (
-                _pixels(values[page], maps[page], options, dtype, moved),
-                None if weights is None else to_dtype(weights[page] * full_scale(dtype), dtype),
+                _channels_last(values[page])
+                if pixels or maps is None
+                else _pixels(values[page], maps[page], options, dtype, moved),
+                None if weights is None else _rounded_alpha(weights[page], dtype),
             )
             for page in range(pipeline.out_channels)
         ]
@@ -160,25 +172,6 @@ def _check_range(how: str, pipeline: Pipeline, options: PixelOptions, dtype: np.
         )
 
 
-def _range_maps(
-    how: str,
-    pipeline: Pipeline,
-    options: PixelOptions,
-    full: float,
-    dtype: np.dtype,
-    results: Results,
-    threads: int,
-) -> list[RangeMap | None]:
-    """Each page's range map; None for raw results. For rescale the whole picture is computed once."""
-    pages = pipeline.out_channels
-    if how == "raw":
-        return [None] * pages
-    white = 1.0 if options.linear else full_scale(dtype)
-    if how != "rescale":
-        return [range_map(how, pipeline, full, white)] * pages
-    return [range_map(how, pipeline, full, white, pair) for pair in _extremes(results, pages, threads)]
-
-
 def _extremes(results: Results, pages: int, threads: int) -> list[tuple[float, float]]:
     """The smallest and largest number in each page's results; zeros where it has no number."""
 
@@ -199,22 +192,26 @@ def _concatenated(planes: list[LazyPlanes], top: int, bottom: int) -> np.ndarray
 
 def _pixels(
     values: np.ndarray,
-    mapped: RangeMap | None,
+    mapped: RangeMap,
     options: PixelOptions,
     dtype: np.dtype,
     chroma: np.ndarray | None,
 ) -> np.ndarray:
     """Results (planes, n, W) of one filter → pixels (n, W) or (n, W, planes)."""
-    if mapped is None:
-        return _channels_last(values).astype(dtype)
     white = np.float32(full_scale(dtype))
     with np.errstate(invalid="ignore", over="ignore"):  # float pictures may hold NaN and infinity
-        values = mapped(values)
+        values = values.copy()
+        mapped.in_place(values)
         if options.linear:
             values = srgb(values) * white
         if chroma is not None:
             values = values + chroma * white
-        return _channels_last(to_dtype(values, dtype))
+        return _channels_last(rounded(values, dtype, float(white)))
+
+
+def _rounded_alpha(weights: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Alpha of 0 to 1 as pixels."""
+    return rounded(weights * np.float32(full_scale(dtype)), dtype, full_scale(dtype))
 
 
 def _channels_last(planes: np.ndarray) -> np.ndarray:

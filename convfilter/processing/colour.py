@@ -1,12 +1,13 @@
 """Pictures as planes that an engine takes: gray, channels, luma and chroma, and alpha beside them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from convfilter.engines.base import Engine, LazyPlanes
+from convfilter.engines.pixels import Pixels
 from convfilter.errors import FilterError, PictureError
 from convfilter.filters.geometry import flat_response, impulse_pipeline
 from convfilter.filters.layer import Pair
@@ -30,7 +31,7 @@ def planes_of(pipeline: Pipeline, source: RowSource, color: str | None) -> list[
     if pipeline.in_channels != 1:
         return [_plane(source, source.channels, lambda pixels: np.moveaxis(pixels, 2, 0))]
     if color == "luma" and colours:
-        return [_plane(source, 1, lambda pixels: luma(pixels)[None])]
+        return [_plane(source, 1, lambda pixels: luma(pixels)[None], np.dtype(np.float32))]
     if color == "gray" and colours:
         return [_plane(source, 1, lambda pixels: to_gray(pixels)[None])]
     if source.channels == 1:
@@ -65,12 +66,20 @@ def _channel(number: int, pixels: np.ndarray) -> np.ndarray:
     return pixels[None, ..., number]
 
 
-def _plane(source: RowSource, channels: int, planes: Callable[[np.ndarray], np.ndarray]) -> LazyPlanes:
-    """The planes that the function makes of rows of pixels (n, W) or (n, W, C)."""
+def _plane(
+    source: RowSource,
+    channels: int,
+    planes: Callable[[np.ndarray], np.ndarray],
+    dtype: np.dtype | None = None,
+) -> LazyPlanes:
+    """The planes that the function makes of rows of pixels (n, W) or (n, W, C); dtype: theirs, the pixels'
+    unless given."""
     largest = full_scale(source.dtype) if source.dtype.kind == "u" else np.inf
-    return LazyPlanes(
-        source.shape, channels, lambda top, bottom: planes(source.rows(top, bottom)[0]), largest
-    )
+
+    def rows(top: int, bottom: int) -> np.ndarray:
+        return planes(source.rows(top, bottom)[0])
+
+    return LazyPlanes(source.shape, channels, rows, largest, dtype or source.dtype)
 
 
 def in_units(plane: LazyPlanes, linear: bool, full: float, white: float) -> LazyPlanes:
@@ -83,7 +92,8 @@ def in_units(plane: LazyPlanes, linear: bool, full: float, white: float) -> Lazy
         values = pixels if full == white else pixels / np.float32(white)
         return (linear_light(values / full) * full).astype(np.float32) if linear else values
 
-    return replace(plane, rows=rows, largest=full if plane.largest <= white else np.inf)
+    largest = full if plane.largest <= white else np.inf
+    return LazyPlanes(plane.size, plane.channels, rows, largest)
 
 
 def unit_alpha(source: RowSource) -> LazyPlanes | None:
@@ -113,10 +123,12 @@ def chroma_of(pipeline: Pipeline, source: RowSource, engine: Engine) -> list[Laz
         chroma: np.ndarray = unit[..., number] - luma(unit)
         return chroma.astype(np.float32)[None]
 
+    float32 = np.dtype(np.float32)
+
     if source.channels == 1:
-        planes = [_plane(source, 1, lambda pixels: np.zeros((1, *pixels.shape[:2]), np.float32))]
+        planes = [_plane(source, 1, lambda pixels: np.zeros((1, *pixels.shape[:2]), np.float32), float32)]
     else:
-        planes = [_plane(source, 1, partial(less_luma, number)) for number in range(3)]
+        planes = [_plane(source, 1, partial(less_luma, number), float32) for number in range(3)]
     return [engine.open(impulse_pipeline(pipeline), plane, 1.0) for plane in planes]
 
 
@@ -133,16 +145,23 @@ class Results:
 
 
 def results_of(
-    pipeline: Pipeline, planes: list[LazyPlanes], alpha: LazyPlanes | None, full: float, engine: Engine
+    pipeline: Pipeline,
+    planes: list[LazyPlanes],
+    alpha: LazyPlanes | None,
+    full: float,
+    engine: Engine,
+    pixels: Pixels | None = None,
 ) -> Results:
     """The filters' results for planes from 0 to `full`, and for alpha from 0 to 1.
+
+    pixels: what the results of an opaque picture become.
 
     A linear filter that keeps some of a flat area is an average: colours count by their alpha, which is
     filtered too. Any other filter (edges above all) sees the colours as they are, and alpha is only moved
     along.
     """
     if alpha is None:
-        outputs = [engine.open(pipeline, plane, full) for plane in planes]
+        outputs = [engine.open(pipeline, plane, full, pixels) for plane in planes]
         return Results(outputs[0].size, lambda top, bottom: (_stacked(outputs, top, bottom), None))
     flat = flat_response(pipeline) if pipeline.in_channels == 1 else None
     if flat is None or (np.abs(flat) < 1e-6).any():
@@ -185,7 +204,11 @@ def _averages(
 
 
 def _times(plane: LazyPlanes, alpha: LazyPlanes) -> LazyPlanes:
-    return replace(plane, rows=lambda top, bottom: plane.rows(top, bottom) * alpha.rows(top, bottom))
+    def rows(top: int, bottom: int) -> np.ndarray:
+        product: np.ndarray = plane.rows(top, bottom) * alpha.rows(top, bottom)
+        return product
+
+    return LazyPlanes(plane.size, plane.channels, rows, plane.largest)
 
 
 def _stacked(outputs: list[LazyPlanes], top: int, bottom: int) -> np.ndarray:

@@ -1,32 +1,11 @@
-"""Results to pixels: range maps, the only rounding, and sRGB to linear light and back."""
-
-from dataclasses import dataclass
+"""Which range map results need, and sRGB to linear light and back."""
 
 import numpy as np
 
+from convfilter.engines.pixels import RangeMap
 from convfilter.errors import FilterError
 from convfilter.filters.bounds import bounds
 from convfilter.filters.pipeline import Pipeline
-from convfilter.images.picture import full_scale
-
-
-@dataclass(frozen=True)
-class RangeMap:
-    """Results → values where 0 is black, not yet clipped or rounded: (|x| or x − less)·times + plus."""
-
-    absolute: bool = False
-    less: float | None = None
-    times: float = 1.0
-    plus: float | None = None
-
-    def __call__(self, result: np.ndarray) -> np.ndarray:
-        if self.absolute:
-            result = np.abs(result)
-        if self.less is not None:
-            result = result - np.float32(self.less)
-        if self.times != 1:
-            result = result * np.float32(self.times)
-        return result if self.plus is None else result + np.float32(self.plus)
 
 
 def range_map(
@@ -63,18 +42,6 @@ def extremes(values: np.ndarray) -> tuple[float, float]:
         finite = values[np.isfinite(values)]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (np.inf, -np.inf)
     return low, high
-
-
-def to_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Values of 0 to full scale as pixels of `dtype`, clipped; for integers rounded, halves to even, with NaN
-    as black."""
-    values = np.clip(values, 0, full_scale(dtype))
-    if dtype.kind != "f":
-        if np.isnan(values.max(initial=0)):
-            values = np.nan_to_num(values, copy=False)
-        np.rint(values, out=values)
-    pixels: np.ndarray = values.astype(dtype)
-    return pixels
 
 
 def linear_light(unit: np.ndarray) -> np.ndarray:

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from convfilter.engines.base import of_array
-from convfilter.engines.compiling import Structure, export, with_weights
+from convfilter.engines.compiling import export
+from convfilter.engines.form import Part, filled, form_of
 from convfilter.engines.litert import function
 from convfilter.engines.planner import CONSTANTS, candidates, cost, features
 from convfilter.engines.raster import through
@@ -52,9 +53,9 @@ def conv(bank: np.ndarray) -> Conv:
 def measured(what: Conv, rewrite: Rewrite) -> float:
     """Nanoseconds an output pixel."""
     (stage,) = cut(Pipeline((what,)), 1.0, lambda conv, phases: rewrite)
-    entry = export(Structure.of(stage))
+    entry = export(form_of(Part.of(stage)))
     picture = np.random.default_rng(1).integers(0, 256, (1, ROWS + what.extent[0] - 1, WIDTH), np.uint8)
-    raster = through(of_array(picture), [stage], [function(with_weights(entry, stage.weights))])
+    raster = through(of_array(picture), [stage], [function(filled(entry, Part.of(stage)))])
     best = float("inf")
     for _ in range(6):
         start = time.thread_time()
