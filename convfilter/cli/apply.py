@@ -1,7 +1,6 @@
 """convfilter apply: what was typed is parsed, settled before any picture is read, done, and shown."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ import click
 
 from convfilter.choices import COLORS, ENGINES, PLANS, RANGES, Color, Engine, Plan, Range
 from convfilter.cli.options import FilterType, ShardType, layer_options, settings
+from convfilter.system.values import dataclass
 
 if TYPE_CHECKING:
     from convfilter.filters.pipeline import Pipeline

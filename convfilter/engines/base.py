@@ -1,13 +1,13 @@
 """What an engine is, and the lazy planes that it takes and gives."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from convfilter.filters.layer import Pair
 from convfilter.filters.pipeline import Pipeline
+from convfilter.system.values import dataclass
 
 LARGE = 2**25  # pixels; a larger picture is computed strip by strip
 

@@ -1,7 +1,6 @@
 """A stage compiled for LiteRT: Keras' export of its structure, and the comparison with Keras' own result."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from convfilter.filters.geometry import resolve_padding
 from convfilter.filters.pipeline import Pipeline
 from convfilter.filters.whole_numbers import stays_whole
 from convfilter.system.cache import Entry
+from convfilter.system.values import dataclass
 
 TOLERANCE = 1e-4  # of full scale
 SAMPLE = 2**20  # pixels of a picture that are compared

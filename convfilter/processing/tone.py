@@ -1,13 +1,12 @@
 """Results to pixels: range maps, the only rounding, and sRGB to linear light and back."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from convfilter.errors import FilterError
 from convfilter.filters.bounds import bounds
 from convfilter.filters.pipeline import Pipeline
 from convfilter.images.picture import full_scale
+from convfilter.system.values import dataclass
 
 
 @dataclass(frozen=True)
