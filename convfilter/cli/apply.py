@@ -159,9 +159,11 @@ def _settle(request: Request) -> Work:
     )
     check_colour(jobs, request.color in ("each", "luma"))
     from convfilter.engines.choose import choose_engine
-    from convfilter.processing.batch import run  # loads Pillow: only now that all is well so far
+    from convfilter.images import pillow_plugins  # loads Pillow: only now that all is well so far
+    from convfilter.processing.batch import run
     from convfilter.processing.options import PixelOptions
 
+    pillow_plugins.only_needed()
     pixels = PixelOptions(request.color, request.range, request.linear)
     manifest = _manifest(request, jobs, pipeline, pixels)
     part, parts = request.shard or (1, 1)
