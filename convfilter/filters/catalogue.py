@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from convfilter.errors import FilterError, nearest
-from convfilter.filters.formula_text import is_formula, parse_formula
-from convfilter.filters.formulas import FORMULAS
 from convfilter.filters.kernel import Kernel
 from convfilter.filters.kernel_file import read_kernel
 from convfilter.system import machine
@@ -98,9 +96,15 @@ def locate(text: str, folder: Path = Path()) -> Path | None:
     if is_path(text):
         _refuse_model(text)
         return folder / text
-    if ":" in text or (is_formula(text) and text not in files()):
+    if ":" in text:
         return None
-    return find(text, FORMULAS, folder)
+    known = _paths()
+    if text in known:
+        return Path(known[text])
+    from convfilter.filters.formula_text import is_formula  # a kernel of the catalogue goes without
+    from convfilter.filters.formulas import FORMULAS
+
+    return None if is_formula(text) else find(text, FORMULAS, folder)
 
 
 def load_kernel(text: str | Path, folder: Path = Path()) -> Kernel:
@@ -112,7 +116,11 @@ def load_kernel(text: str | Path, folder: Path = Path()) -> Kernel:
     [[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]
     """
     path = locate(str(text), folder)
-    return read_kernel(path) if path else parse_formula(str(text))
+    if path:
+        return read_kernel(path)
+    from convfilter.filters.formula_text import parse_formula
+
+    return parse_formula(str(text))
 
 
 def _refuse_model(text: str) -> None:
