@@ -253,6 +253,7 @@ def test_the_deciding_sources_are_all_that_stages_are_made_with():
         "system/machine",
         "system/stderr",
         "system/temporary",
+        "system/values",
     }
     folder = Path(package.__file__).parent
     for name in fingerprint.SOURCES:
