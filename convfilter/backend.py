@@ -4,7 +4,6 @@ import importlib.util
 import json
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 from convfilter.errors import BackendError
@@ -61,6 +60,8 @@ def house_keras() -> None:
     """Before Keras is imported: where the user has no home folder, a place for its settings and data. Else
     TensorFlow makes a folder called "~" in the current one."""
     if os.path.expanduser("~") == "~":
+        import tempfile  # 4 ms
+
         cache = user_folder("cache")
         temporary = Path(tempfile.gettempdir()) / f".keras-{os.getuid()}"
         os.environ.setdefault("KERAS_HOME", str(cache / "keras" if cache else temporary))

@@ -4,7 +4,6 @@ import contextlib
 import importlib
 import os
 import sys
-import traceback
 from io import TextIOWrapper
 from typing import Any
 
@@ -27,6 +26,7 @@ COMMANDS = {
     "cache": ("cache", "List, clear and fill the folder of compiled filters."),
     "info": ("info", "Show versions, backends, devices and folders."),
 }
+WITHOUT_KERAS = ("apply", "kernels", "describe")  # most of the time
 
 
 class Commands(click.Group):
@@ -38,9 +38,11 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        from convfilter.system.machine import spare_address_space  # brings pathlib: --help goes without
+        from convfilter.system import machine  # brings pathlib: --help goes without
 
-        spare_address_space()
+        machine.spare_address_space()
+        if name in WITHOUT_KERAS:
+            machine.one_blas_thread()
         command: click.Command = importlib.import_module(f"convfilter.cli.{COMMANDS[name][0]}").command
         if name != "apply":  # it imports more, and says itself when that is done
             garbage.as_usual()
@@ -97,6 +99,8 @@ def run(args: list[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as error:
         text, code = _explain(error)
         if debug and not isinstance(error, click.ClickException | click.Abort | KeyboardInterrupt):
+            import traceback
+
             traceback.print_exc()
         if text:
             _say(text)

@@ -1,7 +1,6 @@
 """convfilter apply: what was typed is parsed, settled before any picture is read, done, and shown."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ import click
 
 from convfilter.choices import COLORS, ENGINES, PLANS, RANGES, Color, Engine, Plan, Range
 from convfilter.cli.options import FilterType, ShardType, layer_options, settings
+from convfilter.system.values import dataclass
 
 if TYPE_CHECKING:
     from convfilter.filters.pipeline import Pipeline
@@ -159,9 +159,11 @@ def _settle(request: Request) -> Work:
     )
     check_colour(jobs, request.color in ("each", "luma"))
     from convfilter.engines.choose import choose_engine
-    from convfilter.processing.batch import run  # loads Pillow: only now that all is well so far
+    from convfilter.images import pillow_plugins  # loads Pillow: only now that all is well so far
+    from convfilter.processing.batch import run
     from convfilter.processing.options import PixelOptions
 
+    pillow_plugins.only_needed()
     pixels = PixelOptions(request.color, request.range, request.linear)
     manifest = _manifest(request, jobs, pipeline, pixels)
     part, parts = request.shard or (1, 1)

@@ -1,13 +1,14 @@
 """convfilter describe."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from convfilter.cli.console import out, plain
 from convfilter.cli.options import FilterType, PairType, layer_options, settings
+from convfilter.system.values import dataclass
 
 if TYPE_CHECKING:
     from convfilter.engines.planner import Option

@@ -65,13 +65,12 @@ class FilterType(NamedType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         from convfilter.filters.catalogue import files
-        from convfilter.filters.formulas import FORMULAS
         from convfilter.images.formats import extension_format
 
         if extension_format(value) and value not in files():
             self.fail(f"{value} is a picture; a FILTER, such as sobel, comes before any picture", param, ctx)
         names = [name.strip() for name in value.split(",")]
-        if len(names) > 1 and all(name.partition(":")[0] in (*files(), *FORMULAS) for name in names):
+        if len(names) > 1 and {name.partition(":")[0] for name in names} <= {*_filter_names()}:
             following = " ".join(f"--then {name}" for name in names[1:])
             self.fail(f"{value}: one FILTER after another is written {names[0]} … {following}", param, ctx)
         return value
@@ -79,11 +78,16 @@ class FilterType(NamedType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        from convfilter.filters.catalogue import files
-        from convfilter.filters.formulas import FORMULAS
-
-        names = [name for name in (*files(), *FORMULAS) if name.startswith(incomplete)]
+        names = [name for name in _filter_names() if name.startswith(incomplete)]
         return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
+
+
+def _filter_names() -> list[str]:
+    """The names of all kernels and formulas."""
+    from convfilter.filters.catalogue import files
+    from convfilter.filters.formulas import FORMULAS
+
+    return [*files(), *FORMULAS]
 
 
 def layer_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,14 +1,13 @@
 """The library's messages in the words of the command line."""
 
 import re
-import shlex
 
 # What messages of the library name as in Python, range="raw", and the commands as an option, --range raw.
 OPTIONS = (
     "classes", "color", "combine", "data", "engine", "format",
     "max_pixels", "out", "range", "recursive", "resume",
 )  # fmt: skip
-_SETTING = re.compile(rf'\b({"|".join(OPTIONS)})=(?:"([^"]*)"|True\b|(\d+))')
+_SETTING = rf'\b({"|".join(OPTIONS)})=(?:"([^"]*)"|True\b|(\d+))'  # compiled when there is something to say
 
 
 def message(error: Exception) -> str:
@@ -17,10 +16,12 @@ def message(error: Exception) -> str:
     >>> message(ValueError('no gray; use color="each", recursive=True or max_pixels=9'))
     'no gray; use --color each, --recursive or --max-pixels 9'
     """
-    return _SETTING.sub(_as_option, str(error))
+    return re.sub(_SETTING, _as_option, str(error))
 
 
 def _as_option(setting: re.Match[str]) -> str:
+    import shlex  # only for a mistake
+
     name, text, number = setting.groups()
     option = f"--{name.replace('_', '-')}"
     value = number if text is None else shlex.quote(text)

@@ -1,8 +1,8 @@
 """Connected components of a mask, by runs and union-find, in NumPy alone."""
 
-from dataclasses import dataclass
-
 import numpy as np
+
+from convfilter.system.values import dataclass
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,6 @@ its gray levels, its centre of mass at the centre of 28×28.
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,6 +27,7 @@ from convfilter.digits.strokes import (
 from convfilter.errors import PictureError
 from convfilter.images.picture import full_scale
 from convfilter.images.resize import resized
+from convfilter.system.values import dataclass
 
 INVERTED, CROPPED, CENTRED = "inverted", "cropped to the ink", "centred by mass"
 SIDE, BOX = 28, 20  # pixels: of the picture, and of the box that the digit fills

@@ -1,7 +1,6 @@
 """What an engine is, and the lazy planes that it takes and gives."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from convfilter.engines.pixels import FLOAT32, Pixels
 from convfilter.filters.layer import Pair
 from convfilter.filters.pipeline import Pipeline
+from convfilter.system.values import dataclass
 
 LARGE = 2**25  # pixels; a larger picture is computed strip by strip
 

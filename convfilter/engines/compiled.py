@@ -5,7 +5,7 @@ See README.md beside this file for why LiteRT, and for what was measured.
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -27,6 +27,7 @@ from convfilter.filters.layer import Pair
 from convfilter.filters.pipeline import Pipeline
 from convfilter.system import cache
 from convfilter.system.cache import Entry
+from convfilter.system.values import dataclass
 
 STRIP = 64  # rows that Keras computes at once of a large picture
 

@@ -6,7 +6,7 @@ beside it, and a stage's own are written there: its arrays behind the end of the
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from convfilter.engines.stages import (
     Weights,
 )
 from convfilter.system.cache import Entry
+from convfilter.system.values import dataclass
 
 _SIZE = (1, 2)  # of the windows in what is exported
 _PRIMES = (11, 13, 17)  # channels there: those that enter, and those of each convolution's every block

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +20,7 @@ from convfilter.model.build import build
 from convfilter.system.interrupts import interrupts_held
 from convfilter.system.machine import SHARE, available_memory
 from convfilter.system.stderr import quiet
+from convfilter.system.values import dataclass
 
 _OUT_OF_MEMORY = ("resource_exhausted", "resourceexhausted", "out of memory", "oom when", "can't allocate")
 

@@ -1,8 +1,8 @@
 """Results to pixels: range maps and the only rounding."""
 
-from dataclasses import dataclass
-
 import numpy as np
+
+from convfilter.system.values import dataclass
 
 FLOAT32 = np.dtype(np.float32)
 

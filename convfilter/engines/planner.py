@@ -6,7 +6,7 @@ are only split where the factors are whole numbers too. Others stay within ERROR
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from convfilter.filters.kernel import spread
 from convfilter.filters.layers import Combine
 from convfilter.filters.pipeline import Pipeline, channels
 from convfilter.filters.whole_numbers import EXACT
+from convfilter.system.values import dataclass
 
 OVERFLOWING = ("exponential",)  # activations that enlarge differences without bound
 ERROR = 2e-5  # of full scale; results are promised to 1e-4

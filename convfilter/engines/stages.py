@@ -12,7 +12,7 @@ Two views give a picture of one channel enough of them for a convolution to be f
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from convfilter.filters.layer import Layer, Pair
 from convfilter.filters.layers import Activation, Combine, Pool
 from convfilter.filters.padding import CoverPad, Pad
 from convfilter.filters.pipeline import Pipeline
+from convfilter.system.values import dataclass
 
 MOST_POINTERS = 2**24  # LiteRT keeps one for each tap and pixel of a convolution's or pool's result
 NO_PAD = Pad(0, 0, 0, 0)

@@ -16,7 +16,7 @@ import importlib.util
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Real
 from pathlib import Path
 from typing import Unpack
@@ -38,6 +38,7 @@ from convfilter.system.atomic import atomic_write
 from convfilter.system.interrupts import interrupts_held
 from convfilter.system.stderr import quiet
 from convfilter.system.temporary import folder_in
+from convfilter.system.values import dataclass
 
 FULL_SCALES = (255.0, 65535.0, 1.0)
 TOLERANCE = 1e-4  # of full scale, or of the largest result where that is more

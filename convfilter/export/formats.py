@@ -3,13 +3,13 @@
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convfilter.errors import FilterError, printable
+from convfilter.system.values import dataclass
 
 Batches = list[np.ndarray]
 

@@ -1,11 +1,10 @@
 """How large and how small a filter's results can get: exact for one convolution, bounds for several."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from convfilter.filters.intervals import Box
 from convfilter.filters.pipeline import Pipeline
+from convfilter.system.values import dataclass
 
 
 @dataclass(frozen=True)

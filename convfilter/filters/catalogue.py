@@ -1,12 +1,10 @@
 """Where kernels are: the user's folder, the folders of CONVFILTER_KERNELS, then those shipped."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from convfilter.errors import FilterError, nearest
-from convfilter.filters.formula_text import is_formula, parse_formula
-from convfilter.filters.formulas import FORMULAS
 from convfilter.filters.kernel import Kernel
 from convfilter.filters.kernel_file import read_kernel
 from convfilter.system import machine
@@ -37,27 +35,43 @@ def folders() -> list[Path]:
 
 def files() -> dict[str, Path]:
     """Every kernel's name and file, sorted by name; a user's kernel hides a shipped one of its name."""
-    found: dict[str, Path] = {}
+    return {name: Path(path) for name, path in sorted(_paths().items())}
+
+
+def _paths() -> dict[str, str]:
+    """The same, unsorted and as text: a Path for each would take longer than looking for them."""
+    found = {}
     for folder in reversed(folders()):
-        found.update({path.stem: path for path in _kernel_files(folder)})
-    return dict(sorted(found.items()))
+        for entry in _entries(folder):
+            if entry.name.endswith(".json") and not entry.name.endswith(SCHEMA_SUFFIX) and _is_file(entry):
+                found[entry.name.removesuffix(".json")] = entry.path
+    return found
 
 
-def _kernel_files(folder: Path) -> Iterator[Path]:
+def _entries(folder: Path) -> "list[os.DirEntry[str]]":
+    """What lies in a folder; nothing where there is none, or none that may be read."""
     try:
-        for path in folder.glob("*.json"):
-            if not path.name.endswith(SCHEMA_SUFFIX) and path.is_file():
-                yield path
+        with os.scandir(folder) as entries:
+            return [*entries]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
     except OSError as error:
         raise FilterError(f"{folder}: {error.strerror}; correct CONVFILTER_KERNELS") from error
+
+
+def _is_file(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link in a circle
+        return False
 
 
 def find(name: str, others: Iterable[str] = (), folder: Path = Path()) -> Path:
     """The file of the kernel `name`. Raises FilterError with the name of a file in `folder` that may be
     meant, or the nearest names, `others` among them."""
-    known = files()
+    known = _paths()
     if name in known:
-        return known[name]
+        return Path(known[name])
     if not name:
         raise FilterError("an empty name for a filter; is a variable unset?")
     _refuse_model(name)
@@ -68,7 +82,8 @@ def find(name: str, others: Iterable[str] = (), folder: Path = Path()) -> Path:
     for beside in (f"{name}.json", name):
         if os.path.isfile(folder / beside):
             raise FilterError(f'no kernel named "{name}"; did you mean the file ./{beside}?')
-    near = nearest(name.lower(), [*known, *others], 3) or [other for other in known if name in other][:3]
+    within = sorted(other for other in known if name in other)
+    near = nearest(name.lower(), [*known, *others], 3) or within[:3]
     hint = f"did you mean {' or '.join(near)}?" if near else "see `convfilter kernels list`"
     raise FilterError(f'no kernel named "{name}"; {hint}')
 
@@ -81,9 +96,15 @@ def locate(text: str, folder: Path = Path()) -> Path | None:
     if is_path(text):
         _refuse_model(text)
         return folder / text
-    if ":" in text or (is_formula(text) and text not in files()):
+    if ":" in text:
         return None
-    return find(text, FORMULAS, folder)
+    known = _paths()
+    if text in known:
+        return Path(known[text])
+    from convfilter.filters.formula_text import is_formula  # a kernel of the catalogue goes without
+    from convfilter.filters.formulas import FORMULAS
+
+    return None if is_formula(text) else find(text, FORMULAS, folder)
 
 
 def load_kernel(text: str | Path, folder: Path = Path()) -> Kernel:
@@ -95,7 +116,11 @@ def load_kernel(text: str | Path, folder: Path = Path()) -> Kernel:
     [[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]
     """
     path = locate(str(text), folder)
-    return read_kernel(path) if path else parse_formula(str(text))
+    if path:
+        return read_kernel(path)
+    from convfilter.filters.formula_text import parse_formula
+
+    return parse_formula(str(text))
 
 
 def _refuse_model(text: str) -> None:

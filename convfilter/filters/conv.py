@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from convfilter.filters.kernel import spread
 from convfilter.filters.kernel_fields import name_field, number_fields
 from convfilter.filters.layer import KEEP_WHOLE, Layer, Pair, Window, one_or_two, windows_fit
 from convfilter.filters.padding import Pad
+from convfilter.system.values import dataclass
 
 MAX_DENSE = 4_194_304  # weights of a kernel with the zeros between them
 

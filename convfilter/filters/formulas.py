@@ -5,7 +5,6 @@ An even size has its centre between four pixels, which moves the picture by half
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import ceil, cos, isqrt, pi, radians, sin
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from convfilter.errors import FilterError
 from convfilter.filters.formula_samples import bell, coverage, derivative, laplacian, steps
 from convfilter.filters.kernel import MAX_SIDE, MAX_WEIGHTS, Kernel, kernel_of
+from convfilter.system.values import dataclass
 
 # Lowest and highest value. Below sigma 0.1 the samples miss the bell, below wavelength 2 the wave; a dog's
 # second Gaussian is the wider one; a disk of radius 0.5 is one pixel.

@@ -1,6 +1,6 @@
 """Where a pixel goes: sizes, receptive fields, and padding that depends on the picture."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +9,7 @@ from convfilter.errors import FilterError
 from convfilter.filters.layer import Layer, Pair
 from convfilter.filters.padding import Pad
 from convfilter.filters.pipeline import Pipeline, channels
+from convfilter.system.values import dataclass
 
 MAX_PIXELS = 2**31  # of one layer's output: what a pipeline may make of a picture by padding
 

@@ -8,10 +8,12 @@ the vertices of a zonotope in the plane, found by sorting its edges by angle.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+
+from convfilter.system.values import dataclass
 
 Interval = tuple[np.ndarray, np.ndarray]  # lowest and highest, float64 (channels,) each
 

@@ -3,10 +3,11 @@
 They are correlation kernels, which is what Keras' Conv2D and OpenCV's filter2D compute.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from convfilter.system.values import dataclass
 
 MAX_WEIGHTS = 1_048_576
 MAX_SIDE = 1023  # rows or columns of one filter

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from convfilter.errors import FilterError
 from convfilter.filters.intervals import Box
+from convfilter.system.values import dataclass
 
 Pair = tuple[int, int]  # rows and columns
 MAX_PAD = 4096  # rows or columns on one side

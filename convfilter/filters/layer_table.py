@@ -1,6 +1,5 @@
 """The layer table of a pipeline, and what sharing weights saves; computed without Keras."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -8,6 +7,7 @@ from convfilter.filters.conv import Conv
 from convfilter.filters.geometry import receptive_fields, resolve_padding, sizes
 from convfilter.filters.layer import Pair
 from convfilter.filters.pipeline import Pipeline, channels
+from convfilter.system.values import dataclass
 
 
 @dataclass(frozen=True)

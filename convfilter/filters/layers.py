@@ -6,7 +6,7 @@ compiled engine. A new kind is a class here and an entry in KINDS.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from convfilter.filters.conv import Conv
 from convfilter.filters.intervals import Box
 from convfilter.filters.layer import KEEP_WHOLE, Layer, Pair, Window, one_or_two, pair, windows_fit
 from convfilter.filters.padding import Pad
+from convfilter.system.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from typing import Any, Unpack
 
 from convfilter.errors import FilterError
 from convfilter.filters.catalogue import locate
-from convfilter.filters.formula_text import parse_formula
 from convfilter.filters.json_document import Document
 from convfilter.filters.kernel import Kernel
 from convfilter.filters.kernel_file import kernel_from_document
@@ -31,7 +30,11 @@ def load(text: str | Path) -> Kernel | Pipeline:
             "or a Kernel or Pipeline, such as make_kernel makes of numbers"
         )
     path = locate(str(text))
-    return load_file(path) if path else parse_formula(str(text))
+    if path:
+        return load_file(path)
+    from convfilter.filters.formula_text import parse_formula  # a kernel of the catalogue goes without
+
+    return parse_formula(str(text))
 
 
 def load_file(path: Path) -> Kernel | Pipeline:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from convfilter import choices
 from convfilter.errors import FilterError
 from convfilter.filters.intervals import Box
 from convfilter.filters.layer import Layer, Pair, one_or_two, pair
+from convfilter.system.values import dataclass
 
 
 class Padding(Layer):

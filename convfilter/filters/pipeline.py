@@ -4,7 +4,6 @@ No framework is known here; model/build.py turns a Pipeline into a keras.Sequent
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +16,7 @@ from convfilter.filters.layer import Layer, Pair
 from convfilter.filters.layers import Combine, Pool
 from convfilter.filters.padding import CoverPad, Pad
 from convfilter.filters.settings import DEFAULTS, Settings
+from convfilter.system.values import dataclass
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 import reprlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from math import isfinite
 from numbers import Integral, Real
 from typing import Any, Literal, TypedDict
@@ -25,6 +25,7 @@ from convfilter.choices import (
 from convfilter.errors import FilterError, did_you_mean
 from convfilter.filters.kernel import MAX_BIAS
 from convfilter.filters.layer import MAX_PAD, Pair
+from convfilter.system.values import dataclass
 
 Sizes = int | Pair | list[int]  # rows and columns; one number is both
 

@@ -1,9 +1,9 @@
 """The picture file formats: a table of what each can hold, by name and by file extension. No Pillow."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from convfilter.errors import FilterError, printable
+from convfilter.system.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """What a picture is: pixels, alpha and metadata, whole or by rows, and how large it may be. No Pillow."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from convfilter.errors import PictureError
+from convfilter.system.values import dataclass
 
 DEFAULT_MAX_PIXELS = 89_478_485  # width x height; Pillow's own limit: 256 MiB at 3 bytes a pixel
 CHANNELS_FREE = 4  # channels that a pixel may have before they count as more pixels

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageFile
 
+from convfilter.images import pillow_plugins
 from convfilter.images.high_bit_depth import high_bit_samples, use_native_floats
 from convfilter.images.jpeg_check import check_jpeg
 from convfilter.images.metadata import INKS, dots_per_inch, orientation_and_exif, profile
@@ -24,6 +25,7 @@ def read_frame(file: BinaryIO, codec: str, gray: bool, max_pixels: int, label: s
 
     gray: colours may come as gray already, which is faster. label: what messages call the file.
     """
+    pillow_plugins.need(codec)
     with Image.open(file, formats=[codec]) as image:
         check_size(*image.size, max_pixels, label)
         if codec == "JPEG":

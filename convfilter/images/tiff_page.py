@@ -5,13 +5,13 @@ import logging
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from convfilter.errors import PictureError, first_line
 from convfilter.images.metadata import tiff_metadata, tiff_orientation
 from convfilter.images.picture import Metadata, check_size
 from convfilter.images.pillow_limits import pillow_limited
+from convfilter.system.values import dataclass
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from convfilter.errors import FilterError, PictureError
+from convfilter.images import pillow_plugins
 from convfilter.images.formats import Format
 from convfilter.images.metadata import icc_fits, storable
 from convfilter.images.picture import Picture
@@ -97,6 +98,7 @@ def _write_pillow(target: BinaryIO, page: Picture, format: Format, quality: int 
     if format.codec == "WEBP":
         image = image.convert("RGB" if page.alpha is None else "RGBA")
     given = {key: value for key, value in options.items() if value is not None}
+    pillow_plugins.need(format.codec)
     image.save(target, format.codec, **given)
 
 

@@ -8,7 +8,7 @@ import tempfile
 from convfilter.backend import choose_backend, configured_backend, house_keras
 from convfilter.errors import BackendError, reason
 from convfilter.system.interrupts import interrupts_held
-from convfilter.system.machine import address_space, schedulable_cores
+from convfilter.system.machine import address_space, schedulable_cores, usual_blas_threads
 from convfilter.system.stderr import hush_matplotlib, quiet
 
 _NEEDED, _NEEDED_PER_CORE = 2.8e9, 8e7  # bytes of address space, measured; with less TensorFlow crashes
@@ -36,6 +36,7 @@ choose_backend(configured_backend())
 check_room()
 house_keras()
 hush_matplotlib()
+usual_blas_threads()
 try:
     with interrupts_held(), quiet(replay=False):
         import keras

@@ -12,7 +12,6 @@ and sizes are compared with the network's before memory is asked for.
 import math
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +23,7 @@ from convfilter.networks.layer_names import named_weights
 from convfilter.system.archive import MAX_TOTAL, SMALL, check_size, open_archive, too_large
 from convfilter.system.atomic import atomic_write
 from convfilter.system.machine import available_memory
+from convfilter.system.values import dataclass
 
 if TYPE_CHECKING:
     from convfilter.model.boot import keras

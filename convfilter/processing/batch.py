@@ -5,7 +5,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from convfilter.processing.outputs import (
 )
 from convfilter.processing.strips import in_order
 from convfilter.system.temporary import sweep, sweep_temporary_folder
+from convfilter.system.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Pictures as planes that an engine takes: gray, channels, luma and chroma, and alpha beside them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -15,6 +14,7 @@ from convfilter.filters.pipeline import Pipeline
 from convfilter.images.luma import luma, to_gray
 from convfilter.images.picture import RowSource, full_scale
 from convfilter.processing.tone import linear_light
+from convfilter.system.values import dataclass
 
 VISIBLE = 1e-6  # alpha of 0 to 1 that is more than a rounding error
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from convfilter.errors import FilterError, PictureError, printable, refuse_address
@@ -10,6 +9,7 @@ from convfilter.images.formats import Format, extension_format, format_named, fo
 from convfilter.images.picture import DEFAULT_MAX_PIXELS
 from convfilter.images.sniff import HEAD, detect_codec
 from convfilter.images.source import open_source
+from convfilter.system.values import dataclass
 
 STREAM = "-"
 

@@ -1,6 +1,5 @@
 """How pixels enter and leave a pipeline, and how pictures are read and written."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from convfilter.choices import COLORS, RANGES, check_word
 from convfilter.errors import FilterError
 from convfilter.images.picture import DEFAULT_MAX_PIXELS
+from convfilter.system.values import dataclass
 
 if TYPE_CHECKING:
     from convfilter.processing.manifest import Manifest

@@ -4,7 +4,6 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -13,6 +12,7 @@ from convfilter.errors import PictureError
 from convfilter.filters.layer import Pair
 from convfilter.images.picture import Metadata, Picture
 from convfilter.system.machine import SHARE, available_memory
+from convfilter.system.values import dataclass
 
 STRIP = 2**17  # pixels of all pages that are computed at once: their floats fit a core's cache
 LEAST_ROWS = 32

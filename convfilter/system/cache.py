@@ -15,7 +15,6 @@ import re
 import stat
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from convfilter.errors import PictureError
 from convfilter.system.atomic import atomic_write
 from convfilter.system.machine import user_folder
 from convfilter.system.own_files import check_kind, read_own
+from convfilter.system.values import dataclass
 
 FORMAT = b"convfilter cache 1\n"
 MAX_BYTES = 64 * 2**20

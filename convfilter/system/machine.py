@@ -8,6 +8,7 @@ too. `root` is the folder that these trees are looked for in, so that tests can 
 import contextlib
 import math
 import os
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,9 @@ from typing import Literal
 SHARE = 0.8  # of the free memory that a picture may take
 ROOT = Path("/")
 _ARENA_MAX = -8  # glibc's M_ARENA_MAX
+_BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")  # OpenBLAS' own first
+_one_thread = False  # whether one_blas_thread has set that variable
+_FOLDERS = {"cache": ("XDG_CACHE_HOME", ".cache"), "config": ("XDG_CONFIG_HOME", ".config")}
 
 # Control groups, by version: the limit, what is in use, and the file cache therein, which can be taken back.
 _MEMORY = {
@@ -61,6 +65,26 @@ def spare_address_space() -> None:
         ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
 
 
+def one_blas_thread() -> None:
+    """Let OpenBLAS, which comes with NumPy, compute in one thread, unless the user says how many. For the
+    command, not the library, and before NumPy is imported.
+
+    It would start one per core, each of which waits busily for work that a filter never has for it: 7 ms, and
+    100 ms of processor time, of each run.
+    """
+    global _one_thread
+    if not any(name in os.environ for name in _BLAS_THREADS):
+        os.environ[_BLAS_THREADS[0]], _one_thread = "1", True
+
+
+def usual_blas_threads() -> None:
+    """Take `one_blas_thread` back, for what is loaded later: PyTorch may bring an OpenBLAS of its own."""
+    global _one_thread
+    if _one_thread:
+        os.environ.pop(_BLAS_THREADS[0], None)
+        _one_thread = False
+
+
 def cores(root: Path = ROOT) -> int:
     """How many threads are worthwhile: the cores that this process may run on, but no more than the share of
     time, rounded up, that its control groups give it."""
@@ -78,6 +102,10 @@ def schedulable_cores() -> int:
 def user_folder(kind: Literal["cache", "config"]) -> Path | None:
     """The platform's folder for what convfilter keeps of this kind; None where no variable names it and the
     user has no home, as in a container whose user the system doesn't know."""
+    variable, usual = _FOLDERS[kind]
+    base = os.environ.get(variable) or os.path.join(os.environ.get("HOME", ""), usual)
+    if sys.platform == "linux" and os.path.isabs(base):  # as platformdirs has it, whose import takes 3 ms
+        return Path(base, "convfilter")
     import platformdirs
 
     find = {"cache": platformdirs.user_cache_path, "config": platformdirs.user_config_path}[kind]

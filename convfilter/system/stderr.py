@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -83,6 +82,8 @@ def _scratch() -> BinaryIO:
     """A file without a name, in memory if possible, as there may be no folder to write to."""
     if hasattr(os, "memfd_create"):
         return open(os.memfd_create("convfilter"), "w+b")
+    import tempfile  # 4 ms
+
     return tempfile.TemporaryFile()
 
 

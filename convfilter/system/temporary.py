@@ -78,11 +78,13 @@ def sweep(folder: Path) -> None:
 
 
 def sweep_temporary_folder() -> None:
-    """The same for the system's place for temporary files, if there is one."""
-    import tempfile
-
-    with suppress(OSError):
-        sweep(Path(tempfile.gettempdir()))
+    """The same for the system's place for temporary files, if there is one: the first that `tempfile`, whose
+    import takes 4 ms, would find."""
+    named = (os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
+    for folder in (*named, "/tmp"):
+        if folder and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK):
+            sweep(Path(folder))
+            return
 
 
 @contextmanager

@@ -6,7 +6,7 @@ says what the old weights were worth.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from convfilter.errors import DataError, FilterError
 from convfilter.model.boot import keras
 from convfilter.system.atomic import make_folder
+from convfilter.system.values import dataclass
 from convfilter.train.data.dataset import Data, Dataset, Row
 from convfilter.train.evaluation import evaluate
 from convfilter.train.plan import Plan

@@ -1,9 +1,9 @@
 """The plan of a run: what decides its result, besides the data."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from convfilter.networks.architectures import check_name
+from convfilter.system.values import dataclass
 from convfilter.train.recipes import load_recipe
 
 

@@ -11,7 +11,7 @@ What is special to one recipe stands in its file in recipes/: optimiser and loss
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +25,7 @@ from convfilter.networks.npz_file import save_npz
 from convfilter.networks.predict import as_floats, predict
 from convfilter.system.atomic import make_folder
 from convfilter.system.interrupts import interrupts_held
+from convfilter.system.values import dataclass
 from convfilter.train.card import model_card
 from convfilter.train.checkpoint import restore, save_checkpoint, save_model, seconds_trained, write_history
 from convfilter.train.data.dataset import Data, Dataset, Row, split

@@ -63,7 +63,9 @@ SCRIPT = """
 import sys
 from convfilter.cli import run
 code = run(sys.argv[1:])
-heavy = [n for n in ("keras", "tensorflow", "pydantic", "rich", "hashlib") if n in sys.modules]
+slow = ("keras", "tensorflow", "pydantic", "rich", "hashlib", "tempfile", "shutil", "random", "platformdirs")
+others = ("PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.PpmImagePlugin")  # of other formats than the pictures'
+heavy = [n for n in (*slow, *others) if n in sys.modules]
 sys.stderr.write(f"LOADED {heavy}")
 sys.exit(code)
 """
@@ -251,6 +253,7 @@ def test_the_deciding_sources_are_all_that_stages_are_made_with():
         "system/machine",
         "system/stderr",
         "system/temporary",
+        "system/values",
     }
     folder = Path(package.__file__).parent
     for name in fingerprint.SOURCES:

@@ -147,3 +147,23 @@ def test_every_shipped_kernel_loads(name):
     pipeline = make_pipeline(name)
     assert sizes(pipeline, (40, 50))[-1] == (40, 50)
     assert pipeline.out_channels == (kernel.filters if kernel.combine == "none" else 1)
+
+
+def test_what_lies_in_a_folder_of_kernels(home, monkeypatch):
+    """Files and links to them are kernels; a folder, a schema, a link in a circle or to nothing is none. A folder
+    that is missing, or a file, holds none."""
+    own = home / "own"
+    monkeypatch.setenv(
+        "CONVFILTER_KERNELS", os.pathsep.join([str(own), str(home / "none"), str(home / "file")])
+    )
+    shipped = set(catalogue.files())
+    (home / "file").write_text("")
+    put(own, "mine")
+    put(own, ".hidden")
+    put(own, "mine.schema")
+    (own / "folder.json").mkdir()
+    (own / "link.json").symlink_to(own / "mine.json")
+    (own / "circle.json").symlink_to(own / "circle.json")
+    (own / "nothing.json").symlink_to(own / "nowhere.json")
+    assert set(catalogue.files()) - shipped == {"mine", ".hidden", "link"}
+    assert catalogue.find("link") == own / "link.json"

@@ -241,6 +241,61 @@ def homeless(monkeypatch):
     monkeypatch.setattr(pwd, "getpwuid", unknown)
 
 
+@pytest.mark.parametrize("xdg", [None, "", "/somewhere", "/with a space /", "relative", "~/x", "//two"])
+@pytest.mark.parametrize("home", [None, "", "/home/me", "/", "relative", "/home/me/"])
+@pytest.mark.parametrize("kind", ["cache", "config"])
+def test_folders_are_where_platformdirs_has_them(monkeypatch, xdg, home, kind):
+    """Whatever the variables hold: platformdirs is not imported where they say it all."""
+    import platformdirs
+
+    for name, value in ((f"XDG_{kind.upper()}_HOME", xdg), ("HOME", home)):
+        monkeypatch.setenv(name, value or "")
+        if value is None:
+            monkeypatch.delenv(name)
+    find = {"cache": platformdirs.user_cache_path, "config": platformdirs.user_config_path}[kind]
+    try:
+        wanted = find("convfilter")
+    except RuntimeError:
+        wanted = None
+    assert machine.user_folder(kind) == wanted
+
+
+BLAS = """
+import os, sys
+os._exit = lambda code: print(os.environ.get("OPENBLAS_NUM_THREADS"), "numpy" in sys.modules)
+from convfilter.__main__ import main
+main()
+if sys.argv[1] == "describe":
+    from convfilter.model import boot
+    print(os.environ.get("OPENBLAS_NUM_THREADS"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "env", "told"),
+    [
+        ("describe sobel", {}, ["1 True", "None"]),
+        ("describe sobel", {"OPENBLAS_NUM_THREADS": "3"}, ["3 True", "3"]),
+        ("describe sobel", {"OMP_NUM_THREADS": "3"}, ["None True", "None"]),
+        ("apply sobel none.png out.png", {}, ["1 True"]),
+        ("info --json", {}, ["None True"]),
+        ("--help", {}, ["None False"]),
+    ],
+)
+def test_openblas_has_one_thread(tmp_path, command, env, told):
+    """In commands that don't import Keras, unless the user says otherwise, and not from Keras' import on."""
+    own = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", BLAS, *command.split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**own, **env},
+    )
+    said = done.stdout.splitlines()
+    assert said[-len(told) :] == told, done.stderr
+
+
 @pytest.mark.slow
 def test_no_home(homeless, convfilter, photo, monkeypatch):
     """Everything works but the cache, which is told once, and not at all with -q."""

@@ -245,7 +245,7 @@ def test_a_library_keeps_its_hands_off_the_temporary_folder(tmp_path, monkeypatc
 
 def test_a_run_that_writes_nothing_tidies_up_too(convfilter, photo, tmp_path, monkeypatch):
     """Where every picture is there already, in the output folders and in the temporary folder."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     for folder in ("tmp", "in/deep", "out/deep"):
         (tmp_path / folder).mkdir(parents=True)
     for folder in ("", "deep"):
@@ -301,3 +301,22 @@ def test_runs_killed_at_any_moment(tmp_path):
     assert not list(tmp_path.rglob("*.tmp"))
     assert names(temporaries) == []
     assert left, "no run was killed while it wrote"
+
+
+@pytest.mark.parametrize(
+    "named", [{"TMPDIR": "a", "TEMP": "b"}, {"TMPDIR": "none", "TEMP": "a"}, {"TMP": "a"}]
+)
+def test_the_folder_swept_is_the_one_tempfile_names(tmp_path, monkeypatch, named):
+    """By the same variables, in the same order, a folder that is not there passed over."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    left = abandoned(tmp_path / "a")
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    for name, folder in named.items():
+        monkeypatch.setenv(name, str(tmp_path / folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    assert Path(tempfile.gettempdir()) == tmp_path / "a"
+    temporary.sweep_temporary_folder()
+    assert not left.exists()

@@ -1,11 +1,11 @@
 """A data set in memory: pictures, their classes, and the part kept for validation."""
 
 import hashlib
-from dataclasses import dataclass
 
 import numpy as np
 
 from convfilter.errors import DataError, FilterError
+from convfilter.system.values import dataclass
 
 Row = dict[str, float]  # of a history: epoch, rate, loss, accuracy, val_loss, val_accuracy
 

@@ -1,6 +1,5 @@
 """A folder with one subfolder of pictures per class."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from convfilter.errors import DataError, PictureError, printable
 from convfilter.images.formats import FORMATS, extension_format
 from convfilter.images.read import read
 from convfilter.images.resize import eight_bit, fitted
+from convfilter.system.values import dataclass
 from convfilter.train.data.source import WANTED, Part, Progress, check_bytes
 
 _MIXED_SIZE = (28, 28)  # where sizes differ and none is given

@@ -10,12 +10,12 @@ import functools
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from convfilter.errors import DataError
+from convfilter.system.values import dataclass
 from convfilter.train.data.source import MAX_LABEL, Part, Progress, Source, check_bytes, open_source
 
 _CHUNK = 4 << 20  # bytes

@@ -3,7 +3,6 @@
 import math
 import warnings
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from convfilter.errors import DataError, printable
 from convfilter.images.npy_header import Header, npy_header
 from convfilter.system.archive import DEFLATE_MAX, check_size, open_archive
+from convfilter.system.values import dataclass
 from convfilter.train.data.source import Part, Progress, check_bytes, open_source
 
 _PAIRS = {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")}

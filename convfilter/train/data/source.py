@@ -5,7 +5,6 @@ import gzip
 import stat
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from convfilter.errors import DataError, first_line, printable, refuse_address
 from convfilter.system.archive import DEFLATE_MAX
+from convfilter.system.values import dataclass
 
 MAX_BYTES = 4 << 30  # of pixels in one file or folder; training holds them all in memory
 MAX_LABEL = 999
