@@ -135,7 +135,10 @@ class Ends:
         return cls(takes, True, pixels.map.absolute)
 
 
-def stages_of(pipeline: Pipeline, full_scale: float, plan: str, ends: Ends = Ends()) -> tuple[Stage, ...]:
+FLOATS = Ends()
+
+
+def stages_of(pipeline: Pipeline, full_scale: float, plan: str, ends: Ends = FLOATS) -> tuple[Stage, ...]:
     """The stages of a pipeline whose padding is resolved, its convolutions rewritten as `plan` says."""
     has_bias = any(conv.bias.any() for conv in pipeline.convs)
     return _stages_of(pipeline, full_scale if has_bias else 1.0, plan, ends)

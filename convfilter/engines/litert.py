@@ -1,9 +1,7 @@
 """A compiled model as a function, run by LiteRT on one thread."""
 
-import threading
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -13,23 +11,23 @@ from convfilter.system.stderr import quiet
 
 
 def function(model: bytes) -> Run:
-    """The model as a function; each thread that calls it gets its own interpreter.
+    """The model as a function; as many interpreters are made as threads call it at once.
 
     Both tensors are used in place. LiteRT refuses to run while an array of its memory is still held.
     """
-    local = threading.local()
+    idle: list[_Interpreter] = []
 
     def run(shape: Shape, fill: Fill, take: Take) -> np.ndarray:
-        if not hasattr(local, "interpreter"):
-            local.interpreter, local.input, local.output = _interpreter(model, shape)
-            local.shape = shape
-        if local.shape != shape:
-            local.interpreter.resize_tensor_input(local.input, shape)
-            local.interpreter.allocate_tensors()
-            local.shape = shape
-        fill(local.interpreter.tensor(local.input)())
-        local.interpreter.invoke()
-        return take(local.interpreter.tensor(local.output)())
+        try:
+            mine = idle.pop()
+        except IndexError:  # all are at work
+            mine = _Interpreter(model)
+        mine.resize(shape)
+        fill(mine.input())
+        mine.invoke()
+        result = take(mine.output())
+        idle.append(mine)
+        return result
 
     return run
 
@@ -53,13 +51,25 @@ def _copy(values: np.ndarray, into: np.ndarray) -> None:
     into[...] = values
 
 
-def _interpreter(model: bytes, shape: Shape) -> tuple[Any, int, int]:
-    """An interpreter ready for an input of `shape`, and the indices of its input and output tensors."""
-    with quiet():  # it logs its delegate
-        from ai_edge_litert.interpreter import Interpreter
+class _Interpreter:
+    """LiteRT's interpreter for one input and one output."""
 
-        made = Interpreter(model_content=model, num_threads=1)
-        ends = made.get_input_details()[0]["index"], made.get_output_details()[0]["index"]
-        made.resize_tensor_input(ends[0], shape)
-        made.allocate_tensors()
-        return made, *ends
+    def __init__(self, model: bytes) -> None:
+        with quiet():  # it logs its delegate
+            from ai_edge_litert.interpreter import Interpreter
+
+            made = Interpreter(model_content=model, num_threads=1)
+        self._interpreter = made
+        self._shape: Shape | None = None
+        self._place = made.get_input_details()[0]["index"]
+        self.input = made.tensor(self._place)
+        self.output = made.tensor(made.get_output_details()[0]["index"])
+        self.invoke = made.invoke
+
+    def resize(self, shape: Shape) -> None:
+        """Make ready for an input of this shape."""
+        if shape != self._shape:
+            with quiet():
+                self._interpreter.resize_tensor_input(self._place, shape)
+                self._interpreter.allocate_tensors()
+            self._shape = shape
