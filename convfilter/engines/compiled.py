@@ -13,6 +13,7 @@ import numpy as np
 from convfilter.engines import shipped
 from convfilter.engines.base import LARGE, LazyPlanes, of_array
 from convfilter.engines.compiling import NotCompiled, compare, export, sample_of
+from convfilter.engines.ends import FLOAT_ENDS, Ends
 from convfilter.engines.fingerprint import made_by
 from convfilter.engines.form import Form, Part, filled, form_of, pieces
 from convfilter.engines.limits import instead, reach, within
@@ -118,27 +119,7 @@ def _check_reach(stages: tuple[Stage, ...], full_scale: float) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Ends:
-    """Whether the first stage takes bytes, and the last gives them: the results clipped and rounded, or their
-    absolute values."""
-
-    takes: bool = False
-    gives: bool = False
-    absolute: bool = False
-
-    @classmethod
-    def of(cls, source: LazyPlanes, pixels: Pixels | None) -> "Ends":
-        takes = source.dtype == np.uint8
-        if pixels is None or not pixels.as_bytes:
-            return cls(takes)
-        return cls(takes, True, pixels.map.absolute)
-
-
-FLOATS = Ends()
-
-
-def stages_of(pipeline: Pipeline, full_scale: float, plan: str, ends: Ends = FLOATS) -> tuple[Stage, ...]:
+def stages_of(pipeline: Pipeline, full_scale: float, plan: str, ends: Ends = FLOAT_ENDS) -> tuple[Stage, ...]:
     """The stages of a pipeline whose padding is resolved, its convolutions rewritten as `plan` says."""
     has_bias = any(conv.bias.any() for conv in pipeline.convs)
     return _stages_of(pipeline, full_scale if has_bias else 1.0, plan, ends)

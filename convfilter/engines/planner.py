@@ -40,7 +40,7 @@ MOST_TAPS = TILES[-1]  # more are five times slower
 WHITE = 65535  # the largest whole number of a picture
 
 # Nanoseconds on one core for each of the features below; fitted by tests/benchmarks/plans.py.
-CONSTANTS = (0.018, 0.53, 0.088, 0.11, 0.8, 0.15)
+CONSTANTS = (0.013, 0.53, 0.085, 0.28, 1.8, 0.43)
 
 
 def choose(conv: Conv, phases: bool, plan: str = "auto", error: float = ERROR) -> Rewrite:
