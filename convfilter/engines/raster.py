@@ -15,6 +15,7 @@ from convfilter.engines.base import LazyPlanes
 from convfilter.engines.pixels import FLOAT32, Pixels
 from convfilter.engines.stages import Shape, Stage
 from convfilter.filters.layer import Pair
+from convfilter.filters.padding import Pad
 
 Fill = Callable[[np.ndarray], None]  # writes float32 of Stage.input_shape where the model reads it
 Take = Callable[[np.ndarray], np.ndarray]  # makes an array of its own of what the model has written
@@ -38,6 +39,7 @@ def _after(source: LazyPlanes, stage: Stage, run: Run | None, pixels: Pixels | N
     """What one stage makes of `source`."""
     size = stage.size(source.size)
     buffers, most = threading.local(), max(stage.rows_at_once(size[1]), 1)
+    margins = _margins(stage.pad, source.size[1])
 
     def taken(result: np.ndarray) -> np.ndarray:
         planes = _planes(result, stage)
@@ -50,7 +52,7 @@ def _after(source: LazyPlanes, stage: Stage, run: Run | None, pixels: Pixels | N
         last = (bottom - 1) * stage.strides[0] + stage.extent[0] - stage.pad.top
         width = max(stage.columns_taken(size[1]), source.size[1] + stage.pad.left + stage.pad.right)
         buffer = _buffer(buffers, (last - first, width, source.channels), source.dtype)
-        _fill(buffer, source, stage, first, last)
+        _fill(buffer, source, stage.pad, first, last, margins)
         if run is None:
             return taken(np.moveaxis(buffer[:, :, None], 3, 0))
         return run(stage.input_shape(len(buffer), width), lambda into: _lay(buffer, into), taken)
@@ -102,12 +104,23 @@ def _planes(result: np.ndarray, stage: Stage) -> np.ndarray:
     return apart.reshape(channels, apart.shape[1], -1)
 
 
-def _fill(buffer: np.ndarray, source: LazyPlanes, stage: Stage, first: int, last: int) -> None:
+def _margins(pad: Pad, width: int) -> list[tuple[int, int]]:
+    """Which columns of the padded input stand outside the picture, and the ones in it that each repeats."""
+    outside = np.array([*range(-pad.left, 0), *range(width, width + pad.right)], int)
+    if pad.border == "zero":
+        return []
+    repeated = border_index(outside, width, pad.border)
+    return [*zip((outside + pad.left).tolist(), (repeated + pad.left).tolist(), strict=True)]
+
+
+def _fill(
+    buffer: np.ndarray, source: LazyPlanes, pad: Pad, first: int, last: int, margins: Sequence[Pair]
+) -> None:
     """Fill the buffer (rows, columns, channels) with rows first … last − 1 of the padded input.
 
     Columns to the right of the padding stay zeros: what is computed from them is cut off.
     """
-    (height, width), pad = source.size, stage.pad
+    height, width = source.size
     low, high = max(first, 0), min(last, height)
     inner = slice(pad.left, pad.left + width)
     if low < high:
@@ -122,8 +135,8 @@ def _fill(buffer: np.ndarray, source: LazyPlanes, stage: Stage, first: int, last
         buffer[:, pad.left + width : pad.left + width + pad.right] = 0
         return
     _fill_rows(buffer[:, inner], source, outside, pad.border, first, (low, high))
-    margins = np.r_[-pad.left : 0, width : width + pad.right]
-    buffer[:, margins + pad.left] = buffer[:, border_index(margins, width, pad.border) + pad.left]
+    for column, repeated in margins:
+        buffer[:, column] = buffer[:, repeated]
 
 
 def _fill_rows(
