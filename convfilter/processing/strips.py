@@ -11,7 +11,7 @@ import numpy as np
 
 from convfilter.errors import PictureError
 from convfilter.filters.layer import Pair
-from convfilter.images.picture import Metadata, Picture
+from convfilter.images.picture import Metadata, Picture, padded_colours
 from convfilter.system.machine import SHARE, available_memory
 
 STRIP = 2**17  # pixels of all pages that are computed at once: their floats fit a core's cache
@@ -69,11 +69,12 @@ def in_order(work: Callable[[Item], Result], items: Iterator[Item], threads: int
                 future.cancel()
 
 
-def collect(result: LazyPicture, tile: int | None = None) -> list[Picture]:
-    """All pages in memory, computed by strips of `tile` rows. Raises PictureError, before any memory is asked
-    for, where there is not enough."""
+def collect(result: LazyPicture, tile: int | None = None, *, padded: bool = False) -> list[Picture]:
+    """All pages in memory, computed by strips of `tile` rows. padded: colours of 8 bits get four bytes each,
+    so that an encoder need not copy them. Raises PictureError, before any memory is asked for, where there is
+    not enough."""
     _check_memory(result)
-    pages = [_empty_page(result) for _ in range(result.pages)]
+    pages = [_empty_page(result, padded) for _ in range(result.pages)]
 
     def work(strip: tuple[int, int]) -> None:
         for page, (pixels, alpha) in zip(pages, result.rows(*strip), strict=True):
@@ -86,9 +87,11 @@ def collect(result: LazyPicture, tile: int | None = None) -> list[Picture]:
     return pages
 
 
-def _empty_page(result: LazyPicture) -> Picture:
-    shape = result.size if result.channels == 1 else (*result.size, result.channels)
+def _empty_page(result: LazyPicture, padded: bool) -> Picture:
     alpha = np.empty(result.size, result.dtype) if result.has_alpha else None
+    if padded and result.channels == 3 and result.dtype == np.uint8:
+        return Picture(padded_colours(*result.size), alpha, result.metadata)
+    shape = result.size if result.channels == 1 else (*result.size, result.channels)
     return Picture(np.empty(shape, result.dtype), alpha, result.metadata)
 
 
