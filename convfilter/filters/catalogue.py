@@ -1,7 +1,9 @@
 """Where kernels are: the user's folder, the folders of CONVFILTER_KERNELS, then those shipped."""
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from convfilter.errors import FilterError, nearest
@@ -22,6 +24,7 @@ def user_folder() -> Path | None:
     return folder and folder / "kernels"
 
 
+@lru_cache(maxsize=1)
 def shipped_folder() -> Path:
     """The kernels of the installed package, or of the checkout it runs from."""
     packaged = Path(__file__).parents[1] / "kernels"
@@ -50,6 +53,22 @@ def _kernel_files(folder: Path) -> Iterator[Path]:
                 yield path
     except OSError as error:
         raise FilterError(f"{folder}: {error.strerror}; correct CONVFILTER_KERNELS") from error
+
+
+def _file_named(name: str) -> Path | None:
+    """The file of the kernel `name`, found without reading whole folders; None leaves it to `find`."""
+    if f"{name}.json".endswith(SCHEMA_SUFFIX) or not name:
+        return None
+    for folder in folders():
+        try:
+            path = folder / f"{name}.json"
+            if stat.S_ISREG(os.stat(path).st_mode):
+                return path
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            continue
+        except (OSError, ValueError):
+            return None
+    return None
 
 
 def find(name: str, others: Iterable[str] = (), folder: Path = Path()) -> Path:
@@ -81,6 +100,9 @@ def locate(text: str, folder: Path = Path()) -> Path | None:
     if is_path(text):
         _refuse_model(text)
         return folder / text
+    named = _file_named(text)
+    if named:
+        return named
     if ":" in text or (is_formula(text) and text not in files()):
         return None
     return find(text, FORMULAS, folder)

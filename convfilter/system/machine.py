@@ -81,8 +81,7 @@ def reuse_memory() -> None:
 def cores(root: Path = ROOT) -> int:
     """How many threads are worthwhile: the cores that this process may run on, but no more than the share of
     time, rounded up, that its control groups give it."""
-    quotas = [_quota(folder, version) for folder, version in _groups("cpu", root)]
-    return max(1, min([schedulable_cores(), *(math.ceil(quota) for quota in quotas if quota is not None)]))
+    return max(1, min([schedulable_cores(), *_quotas(root)]))
 
 
 def schedulable_cores() -> int:
@@ -154,6 +153,13 @@ def _process_memory(limit: tuple[str, str], root: Path) -> int | None:
         if used is not None and words[0].isdecimal():  # else "unlimited"
             return int(words[0]) - used * 1024
     return None
+
+
+@lru_cache(maxsize=8)
+def _quotas(root: Path) -> tuple[int, ...]:
+    """The cores of each control group that has a limit, rounded up, as they are when first asked for."""
+    quotas = [_quota(folder, version) for folder, version in _groups("cpu", root)]
+    return tuple(math.ceil(quota) for quota in quotas if quota is not None)
 
 
 def _quota(folder: Path, version: int) -> float | None:
