@@ -4,10 +4,12 @@ import importlib.util
 import json
 import os
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 from convfilter.errors import BackendError
 from convfilter.system.machine import user_folder
+from convfilter.system.stamp import Stamp, stamp_of
 
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}  # name → module
 
@@ -37,11 +39,23 @@ def configured_backend() -> str:
     """What Keras would take: KERAS_BACKEND, else the backend in its keras.json, else tensorflow."""
     if os.environ.get("KERAS_BACKEND"):
         return os.environ["KERAS_BACKEND"]
+    settings = keras_home() / "keras.json"
+    stamp = stamp_of(settings)
+    return _unchanged_backend(settings, stamp) if stamp else _backend_in(settings)
+
+
+def _backend_in(settings: Path) -> str:
+    """The backend that a keras.json names; tensorflow where it doesn't, or can't be read."""
     try:
-        found = json.loads((keras_home() / "keras.json").read_text(encoding="utf-8")).get("backend")
+        found = json.loads(settings.read_text(encoding="utf-8")).get("backend")
     except (OSError, ValueError, AttributeError):
         return "tensorflow"
     return str(found or "tensorflow")
+
+
+@lru_cache(maxsize=1)
+def _unchanged_backend(settings: Path, stamp: Stamp) -> str:
+    return _backend_in(settings)
 
 
 def keras_home() -> Path:

@@ -4,6 +4,7 @@ Keras exports one small model of a form. Where in that file the arrays, strides 
 beside it, and a stage's own are written there: its arrays behind the end of the file.
 """
 
+import itertools
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -132,13 +133,14 @@ def _after(step: Step, channels: int) -> int:
 
 def filled(entry: Entry, part: Part) -> bytes:
     """The compiled form with the part's own sizes and arrays. Raises ValueError where they don't fit."""
-    model, places, left = bytearray(entry.model), iter(entry.places), iter(part.weights)
+    model, places, arrays = bytearray(entry.model), iter(entry.places), arrays_of(part)
     try:
-        for step in part.steps:
-            for _ in range(_arrays(step)):
-                _put_array(model, places, next(left))
-            for number in numbers_of(step):
-                struct.pack_into("<i", model, next(places), number)
+        for step, layers in zip(part.steps, layers_along(part.steps), strict=True):
+            for _ in range(layers):
+                for values in itertools.islice(arrays, _arrays(step)):
+                    _put_array(model, places, values)
+                for number in numbers_of(step):
+                    struct.pack_into("<i", model, next(places), number)
         counts = channels_along(part.steps, part.channels)
         for place, which in zip(places, places, strict=True):
             struct.pack_into("<i", model, place, counts[which])
@@ -147,18 +149,44 @@ def filled(entry: Entry, part: Part) -> bytes:
     return bytes(model)
 
 
+def arrays_of(part: Part) -> Iterator[np.ndarray]:
+    """The weights of each layer of the part's model, in Keras' shapes: a Depthwise of several planes is a
+    layer for each."""
+    weights = iter(part.weights)
+    for step, layers in zip(part.steps, layers_along(part.steps), strict=True):
+        both = [each.values for each in itertools.islice(weights, _arrays(step))]
+        split = [np.split(values, layers, axis=min(2, values.ndim - 1)) for values in both]
+        yield from itertools.chain.from_iterable(zip(*split, strict=True))
+
+
+def layers_along(steps: Sequence[Step]) -> Iterator[int]:
+    """How many layers of its model each step is."""
+    planes = 1
+    for step in steps:
+        if isinstance(step, Depthwise):
+            planes *= step.copies
+            yield planes
+            continue
+        if isinstance(step, CombineBlocks) and planes % step.blocks == 0:
+            planes //= step.blocks
+        else:
+            planes = 1
+        yield 1
+
+
 def blank(entry: Entry, form: Form) -> Entry:
     """The compiled form with zeros for the weights it was exported with: they compress well."""
     model, places = bytearray(entry.model), iter(entry.places)
-    for step in form.steps:
-        for _ in range(_arrays(step)):
-            next(places)
-            place = next(places)
-            start = place + struct.unpack_from("<I", model, place)[0]
-            (length,) = struct.unpack_from("<I", model, start)
-            model[start + 4 : start + 4 + length] = bytes(length)
-        for _ in numbers_of(step):
-            next(places)
+    for step, layers in zip(form.steps, layers_along(form.steps), strict=True):
+        for _ in range(layers):
+            for _ in range(_arrays(step)):
+                next(places)
+                place = next(places)
+                start = place + struct.unpack_from("<I", model, place)[0]
+                (length,) = struct.unpack_from("<I", model, start)
+                model[start + 4 : start + 4 + length] = bytes(length)
+            for _ in numbers_of(step):
+                next(places)
     return replace(entry, model=bytes(model))
 
 
@@ -183,9 +211,9 @@ def as_stored(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values.transpose(axes), "<f4")
 
 
-def _put_array(model: bytearray, places: Iterator[int], weights: Weights) -> None:
+def _put_array(model: bytearray, places: Iterator[int], values: np.ndarray) -> None:
     """Write an array behind the model, its shape and where it begins at the next two places."""
-    stored = as_stored(weights.values)
+    stored = as_stored(values)
     struct.pack_into(f"<{stored.ndim}i", model, next(places), *stored.shape)
     model += bytes(-(len(model) + 4) % _ALIGNED)
     place = next(places)

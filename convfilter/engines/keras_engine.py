@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from convfilter.engines.base import LazyPlanes, as_pixels, of_array
+from convfilter.engines.form import Part
 from convfilter.engines.pixels import Pixels
 from convfilter.engines.raster import Fill, Run, Take, through
 from convfilter.engines.rewrites import direct
@@ -75,7 +76,7 @@ def _stage_run(stage: Stage, device: str, name: str) -> Run | None:
     with _working(device, name), quiet():
         _exact_floats()
         model = build_stage(stage.steps, stage.channels[0] * stage.phases)
-        set_weights(model, stage.weights)
+        set_weights(model, Part.of(stage))
 
     def run(shape: Shape, fill: Fill, take: Take) -> np.ndarray:
         x = np.empty(shape, np.float32)

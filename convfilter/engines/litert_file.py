@@ -7,7 +7,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from convfilter.engines.form import Form, as_stored, channels_along, numbers_of
+from convfilter.engines.form import Form, as_stored, channels_along, layers_along, numbers_of
 from convfilter.engines.stages import Convolve, Depthwise, Pooling, Step
 
 _Operator = schema.BuiltinOperator
@@ -34,25 +34,31 @@ def places_in(model: bytes, form: Form, weights: Sequence[np.ndarray]) -> tuple[
     file = schema.Model.GetRootAs(model, 0)
     graph, wanted = file.Subgraphs(0), iter(weights)
     operators = (graph.Operators(number) for number in range(graph.OperatorsLength()))
-    mine = (each for each in operators if _kind(file, each) in _KINDS)
+    left = [each for each in operators if _kind(file, each) in _KINDS]
     found: list[int] = []
-    for step in form.steps:
-        if not isinstance(step, Convolve | Depthwise | Pooling):
-            continue
-        operator = next(mine, None)
-        if operator is None:
-            return None
-        if not isinstance(step, Pooling):
-            for number in (1, 2):
-                tensor = graph.Tensors(operator.Inputs(number))
-                stored = as_stored(next(wanted))
-                if _array(file, tensor) != (list(stored.shape), stored.tobytes()):
-                    return None
-                found += _array_places(file, tensor)
-        found += _number_places(operator, step)
-    if next(mine, None) or next(wanted, None) is not None:
+    for step, layers in zip(form.steps, layers_along(form.steps), strict=True):
+        for _ in range(layers if isinstance(step, Convolve | Depthwise | Pooling) else 0):
+            arrays = [] if isinstance(step, Pooling) else [next(wanted), next(wanted)]
+            mine = next((each for each in left if _holds(file, each, arrays)), None)
+            if mine is None:
+                return None
+            left.remove(mine)
+            for number in range(len(arrays)):
+                found += _array_places(file, graph.Tensors(mine.Inputs(number + 1)))
+            found += _number_places(mine, step)
+    if left or next(wanted, None) is not None:
         return None
     return *found, *(() if form.exact else _channel_places(file, form))
+
+
+def _holds(file: Any, operator: Any, arrays: Sequence[np.ndarray]) -> bool:
+    """Whether the operator's weights and bias, if it has any, are these."""
+    tensors = [file.Subgraphs(0).Tensors(operator.Inputs(number + 1)) for number in range(len(arrays))]
+    stored = [as_stored(each) for each in arrays]
+    return all(
+        _array(file, tensor) == (list(each.shape), each.tobytes())
+        for tensor, each in zip(tensors, stored, strict=True)
+    )
 
 
 def _channel_places(file: Any, form: Form) -> Iterator[int]:

@@ -1,7 +1,9 @@
 """Where kernels are: the user's folder, the folders of CONVFILTER_KERNELS, then those shipped."""
 
 import os
+import stat
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 from convfilter.errors import FilterError, nearest
@@ -20,6 +22,7 @@ def user_folder() -> Path | None:
     return folder and folder / "kernels"
 
 
+@lru_cache(maxsize=1)
 def shipped_folder() -> Path:
     """The kernels of the installed package, or of the checkout it runs from."""
     packaged = Path(__file__).parents[1] / "kernels"
@@ -66,6 +69,22 @@ def _is_file(entry: "os.DirEntry[str]") -> bool:
         return False
 
 
+def _file_named(name: str) -> Path | None:
+    """The file of the kernel `name`, found without reading whole folders; None leaves it to `find`."""
+    if f"{name}.json".endswith(SCHEMA_SUFFIX) or not name:
+        return None
+    for folder in folders():
+        try:
+            path = folder / f"{name}.json"
+            if stat.S_ISREG(os.stat(path).st_mode):
+                return path
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            continue
+        except (OSError, ValueError):
+            return None
+    return None
+
+
 def find(name: str, others: Iterable[str] = (), folder: Path = Path()) -> Path:
     """The file of the kernel `name`. Raises FilterError with the name of a file in `folder` that may be
     meant, or the nearest names, `others` among them."""
@@ -96,11 +115,11 @@ def locate(text: str, folder: Path = Path()) -> Path | None:
     if is_path(text):
         _refuse_model(text)
         return folder / text
+    named = _file_named(text)
+    if named:
+        return named
     if ":" in text:
         return None
-    known = _paths()
-    if text in known:
-        return Path(known[text])
     from convfilter.filters.formula_text import is_formula  # a kernel of the catalogue goes without
     from convfilter.filters.formulas import FORMULAS
 

@@ -13,9 +13,13 @@ from convfilter.filters.kernel import Kernel
 from convfilter.filters.kernel_file import kernel_from_document
 from convfilter.filters.pipeline import Pipeline, chain
 from convfilter.filters.settings import OF_LAYERS, FilterSettings, Settings, checked
+from convfilter.system.stamp import Stamp, stamp_of
 
 Filter = str | Path | Kernel | Pipeline  # text is a name, a file's path, or a formula
 Filters = Filter | Sequence[Filter]  # one, or several in a row
+
+_MOST = 32  # kernels that are kept
+_kept: dict[Path, tuple[Stamp, Kernel]] = {}
 
 
 def load(text: str | Path) -> Kernel | Pipeline:
@@ -38,7 +42,22 @@ def load(text: str | Path) -> Kernel | Pipeline:
 
 
 def load_file(path: Path) -> Kernel | Pipeline:
-    """The kernel or pipeline in a JSON file. Raises FilterError with line, column and the fix."""
+    """The kernel or pipeline in a JSON file. Raises FilterError with line, column and the fix.
+
+    A kernel is kept for as long as its file stays as it is; a pipeline is not, since it may name other files.
+    """
+    stamp = stamp_of(path)
+    if stamp and stamp == _kept.get(path, (None,))[0]:
+        return _kept[path][1]
+    found = _read(path)
+    if stamp and isinstance(found, Kernel):
+        if len(_kept) >= _MOST:
+            _kept.clear()
+        _kept[path] = stamp, found
+    return found
+
+
+def _read(path: Path) -> Kernel | Pipeline:
     document = Document.read(path)
     if isinstance(document.data, dict) and "layers" in document.data:
         from convfilter.filters.pipeline_file import read_pipeline  # loads pydantic

@@ -4,7 +4,7 @@ No framework is known here; model/build.py turns a Pipeline into a keras.Sequent
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -67,12 +67,12 @@ class Pipeline:
         """Each layer and the one after it."""
         return zip(self.layers, (*self.layers[1:], None), strict=True)
 
-    @property
+    @cached_property
     def in_channels(self) -> int:
         """Channels it takes."""
         return in_channels(self.layers)
 
-    @property
+    @cached_property
     def out_channels(self) -> int:
         return channels(self)[-1]
 
@@ -96,6 +96,14 @@ def chain(parts: Iterable[Kernel | Pipeline], settings: Settings = DEFAULTS) -> 
     parts = tuple(parts)
     if not parts:
         raise FilterError("no filter; give at least one")
+    if len(parts) == 1 and isinstance(parts[0], Pipeline) and settings == DEFAULTS:
+        return parts[0]
+    return (_kernels_chained if all(isinstance(part, Kernel) for part in parts) else _chained)(
+        parts, settings
+    )
+
+
+def _chained(parts: tuple[Kernel | Pipeline, ...], settings: Settings) -> Pipeline:
     layers: list[Layer] = []
     for part in parts:
         layers += part.layers if isinstance(part, Pipeline) else kernel_layers(part, settings)
@@ -111,6 +119,9 @@ def chain(parts: Iterable[Kernel | Pipeline], settings: Settings = DEFAULTS) -> 
         data_format=settings.data_format or last.data_format,
         color=_color(parts),
     )
+
+
+_kernels_chained = lru_cache(maxsize=16)(_chained)  # kernels are equal only to themselves, names and all
 
 
 def color_for(pipeline: Pipeline, asked: str | None, *, format_holds_color: bool = True) -> str:

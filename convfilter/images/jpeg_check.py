@@ -1,5 +1,7 @@
 """Refuse JPEGs that would take absurd memory or time, before they are decoded."""
 
+import os
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from convfilter.errors import PictureError
@@ -16,15 +18,9 @@ def check_jpeg(file: BinaryIO, size: tuple[int, int], max_pixels: int, label: st
 
     Each scan is a pass over the whole picture. size: width and height. label: what messages call the file.
     """
-    pixels, length, scans, last = size[0] * size[1], 0, 0, b""
-    arithmetic = False  # which may take less than a bit per block
-    file.seek(0)
-    while block := file.read(_BLOCK):
-        joined = last + block
-        scans += joined.count(_SCAN)
-        arithmetic = arithmetic or any(marker in joined for marker in _ARITHMETIC)
-        last, length = block[-1:], length + len(block)
-    if pixels > _PIXELS_PER_BYTE * length and not arithmetic:
+    pixels, length = size[0] * size[1], file.seek(0, os.SEEK_END)
+    scans = sum(block.count(_SCAN) for block in _blocks(file))
+    if pixels > _PIXELS_PER_BYTE * length and not _arithmetic(file):
         raise PictureError(
             f"{label}: {length} bytes can't hold {size[0]} x {size[1]} pixels; get a sound copy"
         )
@@ -34,3 +30,18 @@ def check_jpeg(file: BinaryIO, size: tuple[int, int], max_pixels: int, label: st
             f"the limit of {max_pixels} pixels; "
             f"allow it with max_pixels={-(-scans * pixels // _SCANS)} if you trust the file"
         )
+
+
+def _arithmetic(file: BinaryIO) -> bool:
+    """Whether its coding may take less than a bit per block."""
+    return any(marker in block for block in _blocks(file) for marker in _ARITHMETIC)
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    """The whole file; each block but the first begins with the last byte of the one before, so that no marker
+    is cut in two."""
+    file.seek(0)
+    last = b""
+    while block := file.read(_BLOCK):
+        yield last + block
+        last = block[-1:]

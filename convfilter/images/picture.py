@@ -100,6 +100,22 @@ def full_scale(dtype: np.dtype) -> float:
     return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
 
 
+def padded_colours(height: int, width: int) -> np.ndarray:
+    """New pixels (H, W, 3) of uint8, each in four bytes, as Pillow and encoders of colour want them."""
+    return np.empty((height, width, 4), np.uint8)[..., :3]
+
+
+def padded(pixels: np.ndarray) -> np.ndarray | None:
+    """The array (H, W, 4) of which pixels (H, W, 3) are the colours, as of padded_colours; else None."""
+    whole = pixels.base
+    if whole is None or whole.shape != (*pixels.shape[:2], 4) or not whole.flags.c_contiguous:
+        return None
+    view = whole[..., :3]
+    same = (view.dtype, view.shape, view.strides, view.ctypes.data) == (
+        np.uint8, pixels.shape, pixels.strides, pixels.ctypes.data)  # fmt: skip
+    return whole if same else None
+
+
 PIXELS = "uint8, uint16, float32, float64 or bool"  # the numbers that as_pixels takes
 _PIXEL_TYPES = {"b1": "u1", "u1": "u1", "u2": "u2", "f4": "f4", "f8": "f4"}  # as read → as computed
 

@@ -16,6 +16,7 @@ from convfilter.images.samples import colour_and_alpha
 
 _BITS, _PHOTOMETRIC = 258, 262  # tags of TIFF 6.0
 _WHITE_IS_ZERO = 0
+_LENT = ("JPEG", "PNG", "WEBP")  # formats whose images load into memory that they have already
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its errors go to the terminal
 
@@ -96,6 +97,7 @@ def _decode_by_pillow(image: ImageFile.ImageFile, gray: bool) -> tuple[np.ndarra
     has_alpha = image.has_transparency_data
     if image.mode == "F":
         use_native_floats(image)
+    lent = None if gray and image.mode == "RGB" else _lent_memory(image)
     image.load()
     if image.mode[0] in "IF":
         return _one_deep_channel(image), None
@@ -104,7 +106,22 @@ def _decode_by_pillow(image: ImageFile.ImageFile, gray: bool) -> tuple[np.ndarra
     converted = image if image.mode == mode else image.convert(mode)
     if gray and mode == "RGB":
         mode, converted = "L", converted.convert("L")  # with the weights of luma.to_gray
+    if lent and converted is image and image.im is lent[1]:
+        return colour_and_alpha(lent[0], mode)
     return colour_and_alpha(np.array(converted), mode)
+
+
+def _lent_memory(image: ImageFile.ImageFile) -> tuple[np.ndarray, object] | None:
+    """Lend an image that isn't loaded yet memory of NumPy's to be decoded into, which spares copies: samples
+    (H, W), or (H, W, 4) for colours, and the memory as the image's `im`, which it is no more once the image
+    has taken other memory. None for a mode that Pillow doesn't store as samples side by side.
+    """
+    mode = {"L": "L", "RGB": "RGBX", "RGBA": "RGBA"}.get(image.mode)
+    if mode is None or image.format not in _LENT:
+        return None
+    samples = np.zeros(image.size[::-1] + (() if mode == "L" else (4,)), np.uint8)
+    image.im = Image.frombuffer(mode, image.size, samples, "raw", mode, 0, 1).im
+    return samples, image.im
 
 
 def _one_deep_channel(image: ImageFile.ImageFile) -> np.ndarray:

@@ -21,7 +21,6 @@ from convfilter.images.source import open_source
 from convfilter.system.stderr import quiet
 
 _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF orientation → what undoes it
-    1: lambda a: a,
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
     4: lambda a: a[::-1],
@@ -104,9 +103,8 @@ def _read_tiff(file: BinaryIO, gray: bool, max_pixels: int, label: str) -> tuple
 
 def _finish(stored: Picture, orientation: int, gray: bool, label: str) -> Picture:
     """Turn a picture upright, make it gray if asked, drop an opaque alpha and a profile of other colours."""
-    turn = _UPRIGHT[orientation]
-    pixels = np.ascontiguousarray(turn(_gray(stored.pixels, label) if gray else stored.pixels))
-    alpha = None if stored.alpha is None else np.ascontiguousarray(turn(stored.alpha))
+    pixels = _upright(_gray(stored.pixels, label) if gray else stored.pixels, orientation)
+    alpha = None if stored.alpha is None else _upright(stored.alpha, orientation)
     if alpha is not None and (alpha == full_scale(alpha.dtype)).all():
         alpha = None
     icc, dpi = stored.metadata.icc, stored.metadata.dpi
@@ -115,6 +113,11 @@ def _finish(stored: Picture, orientation: int, gray: bool, label: str) -> Pictur
     if dpi and orientation > 4:
         dpi = dpi[::-1]
     return Picture(pixels, alpha, replace(stored.metadata, icc=icc, dpi=dpi))
+
+
+def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
+    """The array turned, its rows one after the other in memory."""
+    return array if orientation == 1 else np.ascontiguousarray(_UPRIGHT[orientation](array))
 
 
 def _too_large(error: Image.DecompressionBombError, max_pixels: int, label: str) -> PictureError:

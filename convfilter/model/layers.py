@@ -150,24 +150,6 @@ class CombineFilters(layers.Layer):
 
 
 @_register
-class RepeatChannels(layers.Layer):
-    """All channels, `copies` times one after the other."""
-
-    def __init__(self, copies: int, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.copies = copies
-
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        return (*input_shape[:-1], input_shape[-1] * self.copies)
-
-    def call(self, x: Any) -> Any:
-        return ops.concatenate([x] * self.copies, axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "copies": self.copies}
-
-
-@_register
 class CombineChannelBlocks(layers.Layer):
     """`blocks` equal runs of channels into one, element by element; how: as in CombineFilters."""
 
@@ -179,21 +161,45 @@ class CombineChannelBlocks(layers.Layer):
         return (*input_shape[:-1], input_shape[-1] // self.blocks)
 
     def call(self, x: Any) -> Any:
-        if self.how == "magnitude":
-            return ops.sqrt(self._reduce(ops.square(x), ops.add))
-        if self.how in ("max", "absmax"):
-            return self._reduce(ops.abs(x) if self.how == "absmax" else x, ops.maximum)
-        total = self._reduce(x, ops.add)
-        return total / self.blocks if self.how == "mean" else total
-
-    def _reduce(self, x: Any, join: Any) -> Any:
-        result, *rest = ops.split(x, self.blocks, axis=-1)
-        for block in rest:
-            result = join(result, block)
-        return result
+        return _combined(ops.split(x, self.blocks, axis=-1), self.how)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "how": self.how, "blocks": self.blocks}
+
+
+@_register
+class CombinePlanes(layers.Layer):
+    """Several inputs alike into one, element by element; how: as in CombineFilters."""
+
+    def __init__(self, how: str, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.how = how
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        return tuple(input_shape[0])
+
+    def call(self, inputs: Any) -> Any:
+        return _combined(inputs, self.how)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "how": self.how}
+
+
+def _combined(blocks: Any, how: str) -> Any:
+    """Arrays alike into one, element by element, the first with the second, that with the third …"""
+    if how == "magnitude":
+        return ops.sqrt(_reduced([ops.square(block) for block in blocks], ops.add))
+    if how in ("max", "absmax"):
+        return _reduced([ops.abs(block) if how == "absmax" else block for block in blocks], ops.maximum)
+    total = _reduced(blocks, ops.add)
+    return total / len(blocks) if how == "mean" else total
+
+
+def _reduced(blocks: Any, join: Any) -> Any:
+    result, *rest = blocks
+    for block in rest:
+        result = join(result, block)
+    return result
 
 
 class ByteValues(layers.Layer):

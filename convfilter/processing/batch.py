@@ -27,6 +27,7 @@ from convfilter.processing.outputs import (
     write_result,
 )
 from convfilter.processing.strips import in_order
+from convfilter.system.machine import reuse_memory
 from convfilter.system.temporary import sweep, sweep_temporary_folder
 from convfilter.system.values import dataclass
 
@@ -77,6 +78,8 @@ def run(
     sweep_temporary_folder()
     for folder in {os.path.dirname(job.target) for job in jobs if job.target != STREAM}:
         sweep(Path(folder))  # also where every picture is there already and nothing will be written
+    if len(jobs) > 1:
+        reuse_memory()
     work = partial(_do, pipeline=pipeline, options=options, output=output, engine=engine, watch=watch)
     yield from in_order(work, iter(jobs), at_once)
 

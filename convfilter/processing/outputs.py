@@ -14,7 +14,7 @@ from convfilter.errors import BackendError, ConvfilterError, FilterError, Pictur
 from convfilter.images.formats import FORMATS, Format
 from convfilter.images.metadata import storable
 from convfilter.images.picture import Picture
-from convfilter.images.write import write
+from convfilter.images.write import PADDED, write
 from convfilter.processing.jobs import STREAM, Job
 from convfilter.processing.options import WriteOptions
 from convfilter.processing.strips import LazyPicture, collect, in_order, strips
@@ -36,7 +36,7 @@ def write_result(
         _write_strips(result, job, options, watch)
         return ()
     with errors_about(job.source):
-        pages = collect(result, options.tile)
+        pages = collect(result, options.tile, padded=job.format.codec in PADDED)
     if len(targets) == 1:
         _write_pages(pages, targets[0], job.format, options)
     else:

@@ -1,6 +1,7 @@
 """Strips of a picture: their heights, threads that compute them in order, and all of them in memory."""
 
 import itertools
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,12 +11,13 @@ import numpy as np
 
 from convfilter.errors import PictureError
 from convfilter.filters.layer import Pair
-from convfilter.images.picture import Metadata, Picture
+from convfilter.images.picture import Metadata, Picture, padded_colours
 from convfilter.system.machine import SHARE, available_memory
 from convfilter.system.values import dataclass
 
 STRIP = 2**17  # pixels of all pages that are computed at once: their floats fit a core's cache
 LEAST_ROWS = 32
+LITTLE = 2**23  # bytes of results that are taken without a look at what is free
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -69,33 +71,80 @@ def in_order(work: Callable[[Item], Result], items: Iterator[Item], threads: int
                 future.cancel()
 
 
-def collect(result: LazyPicture, tile: int | None = None) -> list[Picture]:
-    """All pages in memory, computed by strips of `tile` rows. Raises PictureError, before any memory is asked
-    for, where there is not enough."""
+def in_parallel(work: Callable[[Item], None], items: Iterator[Item], threads: int) -> None:
+    """Do work(item) for each item, in any order, by so many threads, this one among them.
+
+    After an exception no more items are begun, and the first one is raised. Starting a thread or two takes a
+    tenth of what `in_order` takes for a dozen items.
+    """
+    taking, errors = threading.Lock(), list[BaseException]()
+
+    def take() -> Iterator[Item]:
+        while not errors:
+            with taking:
+                found = [*itertools.islice(items, 1)]
+            if not found:
+                return
+            yield found[0]
+
+    def work_on() -> None:
+        try:
+            for item in take():
+                work(item)
+        except BaseException as error:
+            errors.append(error)
+
+    others = [threading.Thread(target=work_on) for _ in range(threads - 1)]
+    for other in others:
+        other.start()
+    work_on()
+    for other in others:
+        other.join()
+    if errors:
+        raise errors.pop(0)  # not kept here: its traceback holds this frame
+
+
+def collect(result: LazyPicture, tile: int | None = None, *, padded: bool = False) -> list[Picture]:
+    """All pages in memory, computed by strips of `tile` rows. padded: colours of 8 bits get four bytes each,
+    so that an encoder need not copy them. Raises PictureError, before any memory is asked for, where there is
+    not enough."""
     _check_memory(result)
-    pages = [_empty_page(result) for _ in range(result.pages)]
+    pages = [_empty_page(result, padded) for _ in range(result.pages)]
 
     def work(strip: tuple[int, int]) -> None:
         for page, (pixels, alpha) in zip(pages, result.rows(*strip), strict=True):
-            page.pixels[slice(*strip)] = pixels
+            _copy(pixels, page.pixels[slice(*strip)])
             if page.alpha is not None:
                 page.alpha[slice(*strip)] = alpha
 
-    for _ in in_order(work, strips(result.size, result.pages, tile), result.threads):
-        pass
+    found = [*strips(result.size, result.pages, tile)]
+    in_parallel(work, iter(found), min(result.threads, len(found)))
     return pages
 
 
-def _empty_page(result: LazyPicture) -> Picture:
-    shape = result.size if result.channels == 1 else (*result.size, result.channels)
+def _copy(pixels: np.ndarray, into: np.ndarray) -> None:
+    """Copy pixels (n, W) or (n, W, channels); channel by channel, which NumPy does ten times as fast as pixel
+    by pixel."""
+    if pixels.ndim == 2:
+        into[...] = pixels
+        return
+    for channel in range(pixels.shape[2]):
+        into[..., channel] = pixels[..., channel]
+
+
+def _empty_page(result: LazyPicture, padded: bool) -> Picture:
     alpha = np.empty(result.size, result.dtype) if result.has_alpha else None
+    if padded and result.channels == 3 and result.dtype == np.uint8:
+        return Picture(padded_colours(*result.size), alpha, result.metadata)
+    shape = result.size if result.channels == 1 else (*result.size, result.channels)
     return Picture(np.empty(shape, result.dtype), alpha, result.metadata)
 
 
 def _check_memory(result: LazyPicture) -> None:
     """Raise PictureError where the results don't fit the available memory."""
     values = result.size[0] * result.size[1] * result.pages * (result.channels + result.has_alpha)
-    needed, have = values * result.dtype.itemsize, available_memory()
+    needed = values * result.dtype.itemsize
+    have = available_memory() if needed > LITTLE else None  # a look at it takes half a millisecond
     if have is not None and needed > SHARE * have:
         raise PictureError(
             f"{result.pages} × {result.size[0]}×{result.size[1]} pixels need about {needed / 1e9:.1f} GB, "

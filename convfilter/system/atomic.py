@@ -5,7 +5,7 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -72,6 +72,17 @@ def _stat(path: Path) -> os.stat_result | None:
         return None
 
 
+def write_natively(target: BinaryIO, put: Callable[[BinaryIO], None], most: int) -> None:
+    """`put(target)` for a library that, given a descriptor, encodes and writes without Python's lock.
+
+    A file of atomic_write gets a fileno() for it, after the disk has set `most` bytes aside: within them no
+    write is short (POSIX, posix_fallocate). Where that is not to be had, or more was written, `put` is called
+    with the target as it is, from the start.
+    """
+    if not (isinstance(target, _Checked) and target.put_natively(put, most)):
+        put(target)
+
+
 class _Checked(io.BufferedIOBase):
     """A file open for writing, without fileno().
 
@@ -99,6 +110,21 @@ class _Checked(io.BufferedIOBase):
 
     def flush(self) -> None:
         self._file.flush()
+
+    def put_natively(self, put: Callable[[BinaryIO], None], most: int) -> bool:
+        """Whether all that `put` wrote to the file itself is there; else nothing is."""
+        handle = self._file.fileno()
+        try:
+            os.posix_fallocate(handle, 0, most)
+        except (AttributeError, OSError):  # not on macOS and Windows; a pipe, an almost full disk
+            return False
+        put(self._file)
+        self._file.flush()
+        written = os.lseek(handle, 0, os.SEEK_CUR)
+        if written > most:
+            written = self._file.seek(0)
+        os.ftruncate(handle, written)
+        return written > 0
 
     def close(self) -> None:
         """Do nothing: atomic_write closes the file, and Python calls this when it frees the object."""

@@ -186,6 +186,7 @@ def test_more_memory_than_there_is_is_refused(convfilter, photo, monkeypatch):
     from convfilter.processing import strips
 
     monkeypatch.setattr(strips, "available_memory", lambda: 500_000)
+    monkeypatch.setattr(strips, "LITTLE", 0)
     done = convfilter("apply", "srm-30", photo, "out.tif")
     assert done.code == 1
     assert re.search(r"need about 0\.0 GB, 0\.0 GB are free", done.err)

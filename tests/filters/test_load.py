@@ -1,6 +1,8 @@
 """FILTER: names, paths and formulas to kernels and pipelines."""
 
 import os
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -167,3 +169,57 @@ def test_what_lies_in_a_folder_of_kernels(home, monkeypatch):
     (own / "nothing.json").symlink_to(own / "nowhere.json")
     assert set(catalogue.files()) - shipped == {"mine", ".hidden", "link"}
     assert catalogue.find("link") == own / "link.json"
+
+
+def test_a_kernel_is_read_again_once_its_file_has_changed(home, monkeypatch):
+    """In place, by a new file of its length and time, by another of its name in a folder that is asked first."""
+    now = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: now() + 60 * 10**9)  # else a new file is never kept
+    monkeypatch.setenv("CONVFILTER_KERNELS", str(home / "own"))
+    path = put(home / "own", "mine", "[[1]]")
+    first = load("mine")
+    assert load("mine") is first is load(path)
+    for number, change in enumerate((lambda: path.write_text("[[2]]"),
+                                     lambda: os.replace(put(home / "other", "mine", "[[3]]"), path),
+                                     lambda: put(catalogue.user_folder(), "mine", "[[4]]"))):  # fmt: skip
+        time.sleep(0.02)
+        change()
+        os.utime(path, (0, 0))
+        assert load("mine").weights.item() == number + 2
+    monkeypatch.chdir(home / "own")
+    assert load("./mine.json").weights.item() == 3
+    monkeypatch.chdir(catalogue.user_folder())
+    assert load("./mine.json").weights.item() == 4
+
+
+def test_a_pipeline_is_read_again_since_the_kernels_it_names_may_change(home, monkeypatch):
+    now = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: now() + 60 * 10**9)
+    put(home, "mine", "[[1]]")
+    pipeline = put(home, "chain", '{"layers": [{"conv": "./mine.json"}]}')
+    assert load(pipeline).convs[0].weights.item() == 1
+    time.sleep(0.02)
+    put(home, "mine", "[[2]]")
+    assert load(pipeline).convs[0].weights.item() == 2
+
+
+def test_names_are_found_as_in_the_list_of_files(home, monkeypatch):
+    """Without reading the folders: schemas, folders and names in other letters are no kernels either way."""
+    monkeypatch.setenv("CONVFILTER_KERNELS", str(home / "own"))
+    put(home / "own", "mine.schema")
+    (home / "own" / "folder.json").mkdir()
+    put(home / "own", "sobel")
+    for name in (*catalogue.files(), "mine", "mine.schema", "folder", "x\0y", ""):
+        assert catalogue._file_named(name) == catalogue.files().get(name)
+
+
+def test_pipelines_of_kernels_are_made_once_and_keep_their_names():
+    """The same object for the same kernel and settings; equal numbers under another name are another."""
+    one, other = make_kernel([[1, 2]], name="one"), make_kernel([[1, 2]], name="other")
+    assert make_pipeline(one) is make_pipeline(one)
+    assert make_pipeline(one, border="edge") is not make_pipeline(one)
+    assert [make_pipeline(each).name for each in (one, other, [one, other], make_pipeline(other))] == [
+        "one", "other", "one + other", "other"]  # fmt: skip
+    renamed = replace(make_pipeline(one), name="renamed")
+    assert make_pipeline(renamed) is renamed
+    assert make_pipeline([renamed, one]).name == "renamed + one"

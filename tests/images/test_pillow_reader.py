@@ -126,3 +126,32 @@ def test_the_first_frame_of_a_gif_and_of_an_mpo():
     pages = [Image.fromarray(smooth(3)), Image.fromarray(smooth(3)[::-1].copy())]
     data = pillow(pages[0], "MPO", save_all=True, append_images=pages[1:])
     assert np.abs(read(io.BytesIO(data)).pixels - luma(smooth(3)).astype(int)).max() <= 6
+
+
+@pytest.mark.parametrize("codec", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_pixels_are_those_that_pillow_decodes(codec, mode, orientation):
+    """Samples decoded into memory of ours, which outlive the image: the same as by Pillow's own copy."""
+    image = Image.fromarray(RNG.integers(0, 256, (37, 51, 4), dtype=np.uint8)).convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    if (codec, mode) == ("JPEG", "RGBA"):
+        image = image.convert("CMYK")  # which is converted after all
+    data = pillow(image, codec, exif=exif)
+    back = read(io.BytesIO(data), gray=False)
+    with Image.open(io.BytesIO(data)) as again:
+        colours = mode != "L" or codec == "WEBP"
+        wanted = np.asarray(again.convert({"RGBA": "RGBA"}.get(again.mode, "RGB" if colours else "L")))
+    wanted = wanted if orientation == 1 else np.rot90(wanted, -1)
+    same(back.pixels, wanted[..., :3] if colours else wanted)
+    if wanted.shape[2:] == (4,):
+        same(back.alpha, wanted[..., 3])
+
+
+def test_a_large_picture_is_decoded_in_place():
+    """Neither colours nor gray are copied after they are decoded: they are views of four bytes, or the whole."""
+    colour = read(io.BytesIO(pillow(Image.fromarray(noise("uint8", 3)), "PNG")), gray=False).pixels
+    assert colour.strides == (4 * W, 4, 1)
+    gray = read(io.BytesIO(pillow(Image.fromarray(noise("uint8")), "PNG"))).pixels
+    assert gray.base is None

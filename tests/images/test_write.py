@@ -13,7 +13,7 @@ from PIL import Image
 
 from convfilter.errors import FilterError, PictureError
 from convfilter.images.formats import FORMATS, format_named
-from convfilter.images.picture import Picture
+from convfilter.images.picture import Picture, padded, padded_colours
 from convfilter.images.read import read
 from convfilter.images.write import write
 from convfilter.system.atomic import atomic_write
@@ -212,3 +212,44 @@ def test_a_jpeg_is_pillows_own(shape):
     write(ours, [Picture(pixels)], format_named("jpeg"), quality=95)
     Image.fromarray(pixels).save(pillows, "JPEG", quality=95)
     assert ours.getvalue() == pillows.getvalue()
+
+
+@pytest.mark.parametrize("name", ["jpeg", "webp", "png", "bmp"])
+def test_padded_colours_are_written_as_any_others(name):
+    """Four bytes a pixel, the last of which means nothing: the file is that of three, to the byte."""
+    colours = noise("uint8", 3)
+    room = padded_colours(*colours.shape[:2])
+    room[...] = colours
+    assert padded(room) is room.base
+    for last in (0, 77, 255):
+        room.base[..., 3] = last
+        assert written(Picture(room), name) == written(Picture(colours), name)
+
+
+def test_only_whole_pictures_count_as_padded():
+    """A part of a padded picture, its last three bytes, turned colours and other numbers are copied."""
+    room = padded_colours(6, 6)
+    room[...] = noise("uint8", 3)[:6, :6]
+    for other in (room[1:], room[:, 1:], room[::-1], room.swapaxes(0, 1), room[..., ::-1], room.base[..., 1:],
+                  room.copy(), room.astype(np.uint16), np.zeros((6, 6, 4), np.int8)[..., :3]):  # fmt: skip
+        assert padded(other) is None
+    assert (
+        cv2.imdecode(np.frombuffer(written(Picture(room[::-1]), "bmp"), np.uint8), 1)[0, 0, 2]
+        == room[5, 0, 0]
+    )
+
+
+def test_a_jpeg_is_encoded_without_pythons_lock(tmp_path, monkeypatch):
+    """Pillow holds it unless it is given a descriptor."""
+    given, wanted = [], written(Picture(smooth()), "jpeg")
+    real = Image.Image.save
+
+    def watched(image, file, *arguments, **options):
+        given.append(file.fileno())
+        real(image, file, *arguments, **options)
+
+    monkeypatch.setattr(Image.Image, "save", watched)
+    with atomic_write(tmp_path / "a.jpg") as file:
+        write(file, [Picture(smooth())], FORMATS["jpeg"])
+    assert len(given) == 1
+    assert (tmp_path / "a.jpg").read_bytes() == wanted

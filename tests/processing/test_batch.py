@@ -27,7 +27,7 @@ from convfilter.processing import batch, inputs
 from convfilter.processing import outputs as writing
 from convfilter.processing.jobs import plan
 from convfilter.processing.options import PixelOptions, WriteOptions
-from convfilter.processing.strips import in_order
+from convfilter.processing.strips import in_order, in_parallel
 
 RNG = np.random.default_rng(8)
 
@@ -75,6 +75,39 @@ def test_never_far_ahead():
         assert next(results) == wanted
         time.sleep(0.001)
         assert len(begun) <= wanted + 1 + 3 + 1
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_in_parallel_does_each_once_and_no_more_after_a_failure(threads):
+    """Whichever thread fails, the caller gets the exception, and items are left."""
+    done = []
+    in_parallel(done.append, iter(range(200)), threads)
+    assert sorted(done) == list(range(200))
+    in_parallel(done.append, iter(()), threads)
+    left = iter(range(1000))
+
+    def fail(item):
+        if item >= 3:
+            raise ZeroDivisionError(item)
+        time.sleep(0.01)
+
+    with pytest.raises(ZeroDivisionError):
+        in_parallel(fail, left, threads)
+    assert next(left) <= 3 + threads
+
+
+def test_in_parallel_uses_so_many_threads_of_which_the_caller_is_one():
+    """Four items wait for each other: four threads are at work, and none is left afterwards."""
+    all_here, seen, before = threading.Barrier(4, timeout=10), set(), threading.active_count()
+
+    def meet(item):
+        seen.add(threading.get_ident())
+        all_here.wait()
+
+    in_parallel(meet, iter(range(4)), 4)
+    assert len(seen) == 4
+    assert threading.get_ident() in seen
+    assert threading.active_count() == before
 
 
 def test_in_order_of_nothing_and_of_one():

@@ -1,6 +1,7 @@
 """Writing whole files: what is left behind when something goes wrong, and who may read the result."""
 
 import errno
+import io
 import os
 import stat
 import threading
@@ -8,7 +9,7 @@ import threading
 import pytest
 
 from convfilter.errors import PictureError
-from convfilter.system.atomic import atomic_write
+from convfilter.system.atomic import atomic_write, write_natively
 
 
 def contents(folder):
@@ -182,3 +183,60 @@ def test_a_wrong_value_in_the_block_is_not_disguised(tmp_path):
     """A programming error of the caller comes through as it is."""
     with pytest.raises(ValueError, match="mine"), atomic_write(tmp_path / "a.png"):
         raise ValueError("mine")
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="no disk sets bytes aside here")
+@pytest.mark.parametrize(("length", "natively"), [(0, [True, False]), (1, [True]), (99, [True]), (100, [True]),
+                                                  (101, [True, False]), (5000, [True, False])])  # fmt: skip
+def test_a_descriptor_is_trusted_within_what_is_set_aside(tmp_path, length, natively):
+    """Of 100 bytes; where more are written, or none, it is done again by Python, and nothing is left of it."""
+    seen = []
+
+    def put(file):
+        seen.append(hasattr(file, "raw"))
+        if seen[-1]:
+            file.flush()
+            os.write(file.fileno(), b"n" * length)  # as a library does it
+        else:
+            file.write(b"p" * length)
+
+    (tmp_path / "a").write_bytes(b"old")
+    with atomic_write(tmp_path / "a") as file:
+        write_natively(file, put, 100)
+    assert seen == natively
+    assert contents(tmp_path) == {"a": (b"n" if len(natively) == 1 else b"p") * length}
+
+
+def test_without_bytes_set_aside_python_writes(tmp_path, monkeypatch):
+    """A disk that is almost full, a system that can't, and a file that isn't on a disk at all."""
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "full")
+
+    def put(file):
+        with pytest.raises(OSError, match="fileno"):
+            file.fileno()
+        file.write(b"whole")
+
+    for step in (lambda: monkeypatch.setattr(os, "posix_fallocate", full, raising=False),
+                 lambda: monkeypatch.delattr(os, "posix_fallocate")):  # fmt: skip
+        step()
+        with atomic_write(tmp_path / "a") as file:
+            write_natively(file, put, 100)
+        assert contents(tmp_path) == {"a": b"whole"}
+        (tmp_path / "a").unlink()
+    memory = io.BytesIO()
+    write_natively(memory, lambda file: file.write(b"whole"), 100)
+    assert memory.getvalue() == b"whole"
+
+
+def test_an_error_beyond_what_is_set_aside_leaves_the_old_file(tmp_path):
+    (tmp_path / "a").write_bytes(b"old")
+
+    def fail(file):
+        os.write(file.fileno(), b"half")
+        raise OSError(errno.ENOSPC, "full")
+
+    with pytest.raises(PictureError, match="disk is full"), atomic_write(tmp_path / "a") as file:
+        write_natively(file, fail, 100)
+    assert contents(tmp_path) == {"a": b"old"}

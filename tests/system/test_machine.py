@@ -1,6 +1,7 @@
 """What a process may use: the limits of containers, of batch systems and of the shell, and users without a home."""
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -450,3 +451,26 @@ def test_a_limit_of_the_group_refuses_a_picture(convfilter, tmp_path, monkeypatc
     done = convfilter("apply", "sobel", tmp_path / "large.npy", "out.png")
     assert done.code == 1
     assert "are free" in done.err
+
+
+@LINUX
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+@pytest.mark.parametrize("limit", ["unlimited", "4000000"])
+def test_memory_is_kept_for_the_next_picture(limit):
+    """Of eight blocks of 3 MB, 768 pages each, the second time none is new; under a limit all are."""
+    code = """
+import resource, sys, numpy as np
+from convfilter.system.machine import reuse_memory
+def new_pages():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    [np.ones(3_145_728, np.uint8) for _ in range(8)]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+for call in (new_pages, reuse_memory, new_pages, new_pages):
+    print(call())
+"""
+    command = ["bash", "-c", f'ulimit -v {limit}; exec "$0" -c "$1"', sys.executable, code]
+    environment = {key: value for key, value in os.environ.items() if "MALLOC" not in key}
+    done = subprocess.run(command, capture_output=True, check=True, text=True, env=environment)
+    first, _, second, third = done.stdout.split()
+    assert min(int(first), int(second)) > 5000
+    assert int(third) < 100 if limit == "unlimited" else int(third) > 5000
