@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO
 
 from convfilter.errors import PictureError, first_line
@@ -48,18 +49,18 @@ class Page:
     orientation: int
     metadata: Metadata
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return self.tiff.imagelength, self.tiff.imagewidth
 
-    @property
+    @cached_property
     def tile(self) -> tuple[int, int]:
         """Rows and columns of a tile; a strip is a tile as wide as the picture."""
         page = self.tiff
         return (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
 
-    @property
+    @cached_property
     def planes(self) -> int:
         """How many times the picture is covered by tiles: once, or once for each sample."""
         return self.tiff.samplesperpixel if self.tiff.planarconfig == 2 else 1
@@ -85,7 +86,7 @@ class Page:
         samples = self.tiff.samplesperpixel // self.planes
         return -(-self.tile[1] * (sum(bits) if isinstance(bits, tuple) else bits * samples) // 8)
 
-    @property
+    @cached_property
     def grid(self) -> tuple[int, int]:
         """Rows of tiles, and tiles in a row."""
         (height, width), (deep, wide) = self.shape, self.tile
@@ -273,7 +274,7 @@ def _check_others(page: Page, label: str) -> None:
     if "N" in page.names:
         raise PictureError(
             f"{label}: its {len(page.names)} bands are packed or laid out in a way that can't be read; "
-            "save it without compression, or with deflate"
+            "save it without compression, or with deflate or LZW"
         )
     if page.sparse:
         raise PictureError(f"{label}: parts of the picture are left out of the file; save all of it")

@@ -17,7 +17,7 @@ from convfilter.images.picture import Picture
 from convfilter.images.write import write
 from convfilter.processing.jobs import STREAM, Job
 from convfilter.processing.options import WriteOptions
-from convfilter.processing.strips import Block, LazyPicture, Rows, blocks, collect, in_order
+from convfilter.processing.strips import Block, LazyPicture, Rows, blocks, collect, in_runs
 from convfilter.system.atomic import atomic_write, make_folder
 
 Watch = Callable[[int, int], None]  # rows done, rows in all, of a picture that is written by strips
@@ -72,7 +72,7 @@ def _write_strips(result: LazyPicture, job: Job, options: WriteOptions, watch: W
         )  # fmt: skip
         done = [0] * len(bands)
         todo = blocks(result.columns, height, result.pages, options.tile)
-        for block, pages in in_order(work, todo, result.threads):
+        for block, pages in in_runs(work, todo, result.threads):
             top = done[block.band]
             new = slice(top - block.rows[0], None)  # the last block may overlap the one before
             for number, (pixels, alpha) in enumerate(pages):

@@ -16,6 +16,7 @@ from convfilter.system.machine import SHARE, available_memory
 
 STRIP = 2**17  # pixels of all pages that are computed at once: their floats fit a core's cache
 LEAST_ROWS = 32
+RUN = 4  # blocks that a thread computes before it hands them over
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -90,6 +91,16 @@ def blocks(
         compute = columns.open(number)
         for span in spans:
             yield Block(number, span, columns.bands[number], compute)
+
+
+def in_runs(work: Callable[[Item], Result], items: Iterator[Item], threads: int) -> Iterator[Result]:
+    """As in_order, for small items: each thread takes a run of them at once."""
+
+    def works(run: list[Item]) -> list[Result]:
+        return [work(item) for item in run]
+
+    runs = iter(lambda: [*itertools.islice(items, RUN)], [])
+    return itertools.chain.from_iterable(in_order(works, runs, threads))
 
 
 def in_order(work: Callable[[Item], Result], items: Iterator[Item], threads: int) -> Iterator[Result]:
