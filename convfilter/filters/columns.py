@@ -10,6 +10,7 @@ from convfilter.filters.pipeline import Pipeline
 WIDE = 4096  # columns of the widest layer; no more are computed as one
 BAND = 2048  # columns of that layer in a band: with 64 rows of floats they fit a core's cache
 STEP = 16  # a band of the result has a multiple of so many columns, as tiles of a TIFF must have
+_TRIES = 4  # widths, as the last band may be too narrow for its border
 _HALO = 4  # how many times its field of view a band is wide, so that few columns are computed twice
 
 
@@ -43,10 +44,16 @@ def bands(pipeline: Pipeline, size: Pair, band: int = BAND, wide: int = WIDE) ->
     seen = receptive_fields(settled)[-1]
     count = max(1, max(widths) // max(band, _HALO * seen.size[1]))
     step = -(-widths[-1] // (count * STEP)) * STEP
-    spans = [(left, min(left + step, widths[-1])) for left in range(0, widths[-1], step)]
-    found = [_band(settled, widths, span) for span in spans]
-    kept = [each for each in found if each is not None]
-    return kept if len(kept) == len(spans) > 1 else [whole(pipeline, size)]
+    for wider in range(_TRIES):
+        found = [_band(settled, widths, span) for span in _spans(widths[-1], step + wider * STEP)]
+        kept = [each for each in found if each is not None]
+        if 1 < len(kept) == len(found):
+            return kept
+    return [whole(pipeline, size)]
+
+
+def _spans(width: int, step: int) -> list[Pair]:
+    return [(left, min(left + step, width)) for left in range(0, width, step)]
 
 
 def _band(pipeline: Pipeline, widths: list[int], columns: Pair) -> Band | None:
