@@ -12,10 +12,11 @@ import numpy as np
 from convfilter.images.metadata import icc_fits
 from convfilter.images.orientation import UPRIGHT, Span, is_turned, stored_window
 from convfilter.images.picture import DEFAULT_MAX_PIXELS, Metadata, full_scale
+from convfilter.images.pillow_limits import pillow_limited
 from convfilter.images.samples import colour_and_alpha
 from convfilter.images.sniff import HEAD, check_extension, detect_codec
 from convfilter.images.source import open_source
-from convfilter.images.tiff_page import UNPACKED, Page, first_page, tiff_errors
+from convfilter.images.tiff_page import LZW, UNPACKED, Page, first_page, tiff_errors
 from convfilter.images.tiff_tiles import Tiles
 from convfilter.system.machine import cores
 from convfilter.system.stderr import quiet
@@ -63,8 +64,10 @@ def tiff_rows(file: BinaryIO, page: Page, label: str, orientation: int = 1) -> I
     """Yield the rows of a readable page, of which `orientation` is undone."""
     with contextlib.ExitStack() as stack:
         pool = None
+        if page.tiff.compression == LZW:  # unpacked by Pillow's libtiff, which prints lines of its own
+            stack.enter_context(quiet(replay=False))
+            stack.enter_context(pillow_limited(page.row_bytes * page.tile[0]))
         if page.tiff.compression != UNPACKED:
-            stack.enter_context(quiet(replay=False))  # libtiff, in C, prints lines about a damaged file
             pool = stack.enter_context(ThreadPoolExecutor(_THREADS))
         metadata = page.metadata
         if not icc_fits(metadata.icc, page.channels):

@@ -211,6 +211,7 @@ def lzw(data):
     """The bytes packed by libtiff's LZW."""
     file = io.BytesIO()
     Image.frombytes("L", (len(data) // 16, 16), data).save(file, "TIFF", compression="tiff_lzw")
+    file.seek(0)
     with tifffile.TiffFile(file) as tiff:
         page = tiff.pages.first
         assert len(page.dataoffsets) == 1

@@ -302,11 +302,13 @@ def test_columns_of_tiles(dtype, channels, alpha, height, width, tile):
             writer.write(part.start, colours, band[..., -1] if alpha else None, page, number)
         writer.close()
     assert files[0].getvalue() == files[1].getvalue()
+    files[0].seek(0)
     with tifffile.TiffFile(files[0]) as tiff:
         assert len(tiff.pages) == 2
         for page, samples in zip(tiff.pages, pages, strict=True):
             assert (page.is_tiled, page.tilewidth, page.tilelength % 16) == (True, tile, 0)
             same(page.asarray(), samples)
+    files[0].seek(0)
     picture = read(files[0], gray=False)
     same(picture.pixels if not alpha else np.dstack([picture.pixels, picture.alpha]), pages[0])
 
