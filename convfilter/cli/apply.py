@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 @click.option("--format", metavar="NAME", help="png, jpeg, tiff, webp, bmp, pgm, ppm or npy.")
 @click.option("--quality", type=click.IntRange(1, 100), help="JPEG or WebP quality. [default: 95 or 90]")
 @click.option(
-    "--max-pixels", type=click.IntRange(1), help="Refuse pictures of more pixels. [default: 89478485]"
+    "--max-pixels",
+    type=click.IntRange(1),
+    help="Refuse pictures of more pixels, unless they are TIFFs never whole in memory. [default: 89478485]",
 )
 @click.option("--recursive", "-r", is_flag=True, help="Filter the pictures in folders and subfolders.")
 @click.option(

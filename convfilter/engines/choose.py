@@ -45,3 +45,11 @@ def has_gpu() -> bool:
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     driver = Path("/proc/driver/nvidia/version").exists()
     return driver and not hidden and importlib.util.find_spec("nvidia") is not None
+
+
+def takes_bands(engine: Engine) -> bool:
+    """Whether a picture's bands of columns come out as they do in the whole picture, to the last bit. Keras
+    adds in another order where the width is another."""
+    from convfilter.engines.compiled import CompiledEngine
+
+    return isinstance(engine, CompiledEngine)

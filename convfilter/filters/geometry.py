@@ -11,7 +11,7 @@ from convfilter.filters.padding import Pad
 from convfilter.filters.pipeline import Pipeline, channels
 from convfilter.system.values import dataclass
 
-MAX_PIXELS = 2**31  # of one layer's output: what a pipeline may make of a picture by padding
+MAX_PIXELS = 2**31  # of one layer's output: what a pipeline may make of a smaller picture by padding
 
 
 def sizes(pipeline: Pipeline, size: Pair) -> list[Pair]:
@@ -25,10 +25,11 @@ def sizes(pipeline: Pipeline, size: Pair) -> list[Pair]:
 def resolve_padding(pipeline: Pipeline, size: Pair) -> Pipeline:
     """The pipeline with every CoverPad made a Pad for a picture of `size`; checks that `size` is enough."""
     layers: list[Layer] = []
+    most = max(MAX_PIXELS, 2 * size[0] * size[1])
     for layer, following in pipeline.pairs:
         layers.append(layer.resolved(following, size))
         size = layers[-1].output_size(size)
-        if size[0] * size[1] > MAX_PIXELS:
+        if size[0] * size[1] > most:
             raise FilterError(f"{pipeline.name}: a layer of {size[0]}×{size[1]} pixels; pad less")
     return replace(pipeline, layers=tuple(layers)) if pipeline.needs_size else pipeline
 

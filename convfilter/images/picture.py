@@ -1,5 +1,6 @@
 """What a picture is: pixels, alpha and metadata, whole or by rows, and how large it may be. No Pillow."""
 
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -53,25 +54,35 @@ class RowSource(Protocol):
 
     @property
     def has_alpha(self) -> bool:
-        """Whether some pixel is translucent."""
+        """Whether some pixel is translucent; of the whole picture, where this is some columns of it."""
 
     @property
     def metadata(self) -> Metadata:
         """As images.read.read gives it."""
 
+    @property
+    def by_columns(self) -> bool:
+        """Whether some columns can be read from top to bottom without decoding the others."""
+
+    def columns(self, left: int, right: int) -> "RowSource":
+        """The columns from `left` to before `right` alone."""
+
     def rows(self, top: int, bottom: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Pixels (n, W) or (n, W, channels) of the n rows from `top` to before `bottom`, and alpha (n, W)."""
+        """Pixels (n, W) or (n, W, channels) of the n rows from `top` to before `bottom`, and alpha (n, W).
+        Several threads may ask at once."""
 
 
 @dataclass(frozen=True)
 class ArrayRows:
-    """The rows of a picture in memory, as views of it."""
+    """The rows of a picture in memory, as views of it; span: of these columns, None for all."""
 
     picture: Picture
+    span: tuple[int, int] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self.picture.pixels.shape[0], self.picture.pixels.shape[1]
+        height, width = self.picture.pixels.shape[:2]
+        return height, self.span[1] - self.span[0] if self.span else width
 
     @property
     def channels(self) -> int:
@@ -81,7 +92,7 @@ class ArrayRows:
     def dtype(self) -> np.dtype:
         return self.picture.pixels.dtype
 
-    @property
+    @cached_property
     def has_alpha(self) -> bool:
         alpha = self.picture.alpha
         return alpha is not None and bool((alpha != self.picture.full_scale).any())
@@ -90,9 +101,17 @@ class ArrayRows:
     def metadata(self) -> Metadata:
         return self.picture.metadata
 
+    @property
+    def by_columns(self) -> bool:
+        return True
+
+    def columns(self, left: int, right: int) -> "ArrayRows":
+        first = self.span[0] if self.span else 0
+        return ArrayRows(self.picture, (first + left, first + right))
+
     def rows(self, top: int, bottom: int) -> tuple[np.ndarray, np.ndarray | None]:
-        alpha = self.picture.alpha
-        return self.picture.pixels[top:bottom], None if alpha is None else alpha[top:bottom]
+        part, alpha = (slice(top, bottom), slice(*self.span or (None,))), self.picture.alpha
+        return self.picture.pixels[part], None if alpha is None else alpha[part]
 
 
 def full_scale(dtype: np.dtype) -> float:

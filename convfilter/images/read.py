@@ -1,7 +1,6 @@
 """Read a picture: a file or a stream to an upright Picture, whatever its format."""
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -13,22 +12,13 @@ from convfilter.errors import PictureError, first_line, printable
 from convfilter.images.luma import to_gray
 from convfilter.images.metadata import icc_fits
 from convfilter.images.npy_reader import read_npy
+from convfilter.images.orientation import UPRIGHT
 from convfilter.images.picture import DEFAULT_MAX_PIXELS, Picture, full_scale
 from convfilter.images.pillow_limits import pillow_limited
 from convfilter.images.pillow_reader import read_frame, read_tiff_pixels
 from convfilter.images.sniff import HEAD, check_extension, detect_codec
 from convfilter.images.source import open_source
 from convfilter.system.stderr import quiet
-
-_UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF orientation → what undoes it
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: np.rot90(a, -1),
-    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-    8: lambda a: np.rot90(a),
-}
 
 
 def read(
@@ -117,7 +107,7 @@ def _finish(stored: Picture, orientation: int, gray: bool, label: str) -> Pictur
 
 def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
     """The array turned, its rows one after the other in memory."""
-    return array if orientation == 1 else np.ascontiguousarray(_UPRIGHT[orientation](array))
+    return array if orientation == 1 else np.ascontiguousarray(UPRIGHT[orientation](array))
 
 
 def _too_large(error: Image.DecompressionBombError, max_pixels: int, label: str) -> PictureError:

@@ -5,6 +5,7 @@ import logging
 import math
 import os
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO
 
 from convfilter.errors import PictureError, first_line
@@ -16,8 +17,8 @@ from convfilter.system.values import dataclass
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
 
-UNPACKED = 1
-_PACKINGS = ((UNPACKED, 1), (8, 1), (8, 2), (32946, 1), (32946, 2))  # deflate, predictor
+UNPACKED, LZW, DEFLATED = 1, 5, (8, 32946)
+_PACKINGS = (UNPACKED, LZW, *DEFLATED)
 _WHITE_IS_ZERO, _YCBCR, _OLD_JPEG = 0, 6, 6  # two photometric interpretations, and a compression
 _COLOURS = {0: "L", 1: "L", 2: "RGB", 5: "CMYK"}  # photometric interpretation -> names of its samples
 _OTHER_COLOURS = {3: 1, 4: 1, 6: 3, 8: 3, 9: 3, 10: 3}  # palette, mask, YCbCr, kinds of Lab -> samples
@@ -27,6 +28,7 @@ _KINDS = {1: "unsigned integers", 2: "signed integers", 3: "floats", 5: "complex
 _BYTE_COUNTS = (279, 325)  # of strips and of tiles
 _TILE_SIDE = 4096  # pixels; a tile is no longer, unless the picture is
 _WASTE, _SMALL = 16, 2**26  # how many times a picture's pixels its tiles may hold, and pixels that are few
+_PACKED = 16  # how many times its own bytes a file may unpack to without a word of the user's
 _LEAST_TILES = 2**20  # pixels that all tiles may hold, however few pixels are allowed
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its errors go to the terminal
@@ -47,18 +49,18 @@ class Page:
     orientation: int
     metadata: Metadata
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return self.tiff.imagelength, self.tiff.imagewidth
 
-    @property
+    @cached_property
     def tile(self) -> tuple[int, int]:
         """Rows and columns of a tile; a strip is a tile as wide as the picture."""
         page = self.tiff
         return (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
 
-    @property
+    @cached_property
     def planes(self) -> int:
         """How many times the picture is covered by tiles: once, or once for each sample."""
         return self.tiff.samplesperpixel if self.tiff.planarconfig == 2 else 1
@@ -84,7 +86,7 @@ class Page:
         samples = self.tiff.samplesperpixel // self.planes
         return -(-self.tile[1] * (sum(bits) if isinstance(bits, tuple) else bits * samples) // 8)
 
-    @property
+    @cached_property
     def grid(self) -> tuple[int, int]:
         """Rows of tiles, and tiles in a row."""
         (height, width), (deep, wide) = self.shape, self.tile
@@ -101,11 +103,13 @@ class Page:
 
 
 @contextlib.contextmanager
-def first_page(file: BinaryIO, label: str, max_pixels: int) -> Iterator[Page]:
+def first_page(file: BinaryIO, label: str, max_pixels: int, *, streamed: bool = False) -> Iterator[Page]:
     """Yield the first page of a TIFF or BigTIFF, with every size and offset checked.
 
-    label: what messages call the file. Raises PictureError for whatever is wrong with the directory, for more
-    than max_pixels, for numbers without a white (such as signed ones), and for bands that would be lost.
+    label: what messages call the file. streamed: whether the picture will not be held in memory, so that more
+    than max_pixels are welcome if the file is large enough to store them: no smaller than a 16th of them.
+    Raises PictureError for whatever is wrong with the directory, for too many pixels, for numbers without a
+    white (such as signed ones), and for bands that would be lost.
     """
     from tifffile import TiffFile
 
@@ -114,7 +118,7 @@ def first_page(file: BinaryIO, label: str, max_pixels: int) -> Iterator[Page]:
         with tiff_errors(label):
             # no guesses from the file's name, no pages but the first
             tiff = stack.enter_context(TiffFile(file, is_ndpi=False, is_lsm=False, is_scanimage=False))
-            page = _checked_page(file, tiff, max_pixels, label)
+            page = _checked_page(file, tiff, max_pixels, label, streamed)
         yield page
 
 
@@ -133,14 +137,16 @@ def tiff_errors(label: str) -> Iterator[None]:
         ) from error
 
 
-def _checked_page(file: BinaryIO, tiff: "TiffFile", max_pixels: int, label: str) -> Page:
+def _checked_page(file: BinaryIO, tiff: "TiffFile", max_pixels: int, label: str, streamed: bool) -> Page:
     """The first page; PictureError for what can't be read."""
     try:
         page = tiff.pages.first
     except IndexError as error:
         raise ValueError("there is no page in it") from error
     width, height, samples = map(_whole, (page.imagewidth, page.imagelength, page.samplesperpixel))
-    check_size(width, height, max_pixels, label, samples)
+    size = file.seek(0, os.SEEK_END)
+    if not (streamed and _stores(page, size, width * height * samples)):
+        check_size(width, height, max_pixels, label, samples)
     _check_numbers(page, label)
     if page.imagedepth != 1 or page.tiledepth != 1:
         raise PictureError(f"{label}: a volume of {page.imagedepth} slices; save one of them as a picture")
@@ -149,10 +155,16 @@ def _checked_page(file: BinaryIO, tiff: "TiffFile", max_pixels: int, label: str)
         metadata = tiff_metadata(file, tiff, names)
     found = Page(page, names, _is_readable(page, names), tiff_orientation(page), metadata)
     _check_tiles(found, max_pixels, label)
-    _check_places(found, file.seek(0, os.SEEK_END), label)
+    _check_places(found, size, label)
     if not found.readable:
         _check_others(found, label)
     return found
+
+
+def _stores(page: "TiffPage", size: int, samples: int) -> bool:
+    """Whether a file of `size` bytes is large enough to store so many samples, packed or not: what is left
+    out of it, packed beyond measure, or pointed at many times is made up."""
+    return 0 < samples * max(_bits(page)) <= 8 * _PACKED * size
 
 
 def _whole(value: object) -> int:
@@ -210,7 +222,9 @@ def _is_readable(page: "TiffPage", names: str) -> bool:
         and page.bitspersample == 8 * page.dtype.itemsize
         and page.planarconfig in (1, 2)
         and page.fillorder == 1
-        and (page.compression, page.predictor) in _PACKINGS
+        and page.compression in _PACKINGS
+        and page.predictor in (1, 2)
+        and (page.predictor == 1 or page.compression != UNPACKED)
     )
 
 
@@ -260,7 +274,7 @@ def _check_others(page: Page, label: str) -> None:
     if "N" in page.names:
         raise PictureError(
             f"{label}: its {len(page.names)} bands are packed or laid out in a way that can't be read; "
-            "save it without compression, or with deflate"
+            "save it without compression, or with deflate or LZW"
         )
     if page.sparse:
         raise PictureError(f"{label}: parts of the picture are left out of the file; save all of it")

@@ -1,7 +1,8 @@
 """One picture through one pipeline: rows → planes → engine → range → rows."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Unpack
 
 import numpy as np
@@ -9,9 +10,10 @@ import numpy as np
 from convfilter.choices import Color, Plan, Range
 from convfilter.choices import Engine as EngineName
 from convfilter.engines.base import Engine, LazyPlanes
-from convfilter.engines.choose import choose_engine
+from convfilter.engines.choose import choose_engine, takes_bands
 from convfilter.engines.pixels import Pixels, RangeMap, rounded
 from convfilter.errors import FilterError, nearest
+from convfilter.filters.columns import bands, whole
 from convfilter.filters.geometry import receptive_fields
 from convfilter.filters.load import Filters, make_pipeline
 from convfilter.filters.pipeline import Pipeline, color_for
@@ -20,8 +22,9 @@ from convfilter.images.picture import ArrayRows, Metadata, Picture, RowSource, f
 from convfilter.processing.arrays import pictures_of
 from convfilter.processing.colour import Results, chroma_of, in_units, planes_of, results_of, unit_alpha
 from convfilter.processing.options import PixelOptions
-from convfilter.processing.strips import LazyPicture, collect, in_order, strips
+from convfilter.processing.strips import Block, Columns, LazyPicture, Result, blocks, collect, in_order
 from convfilter.processing.tone import extremes, range_map, srgb
+from convfilter.system.values import dataclass
 
 
 def apply(
@@ -106,53 +109,95 @@ def filter_picture(
 def filter_rows(
     pipeline: Pipeline, source: RowSource, options: PixelOptions, dtype: np.dtype, engine: Engine
 ) -> LazyPicture:
-    """The filtered picture as `dtype`, its rows computed when they are asked for. Raises as
-    filter_picture."""
+    """The filtered picture as `dtype`, its rows computed when they are asked for; a wide one by bands of
+    columns. Raises as filter_picture."""
     options = replace(options, color=color_for(pipeline, options.color))
     how = options.range or _default_range(pipeline, source, options, dtype)
     _check_range(how, pipeline, options, dtype)
     white = full_scale(source.dtype)
     full = 1.0 if pipeline.values == "unit" else white
+    parts = bands(pipeline, source.shape) if takes_bands(engine) else [whole(pipeline, source.shape)]
+
+    maps, pixels = _range_maps(how, pipeline, source, options, full, dtype)
+
+    def opened(number: int) -> _Opened:
+        part = source if len(parts) == 1 else source.columns(*parts[number].source)
+        return _opened(parts[number].pipeline, part, options, full, engine, pixels)
+
+    first = opened(0)  # what is wrong is said at once, and Keras may have computed it
+
+    def in_bands(rows: Callable[[_Opened], Callable[[int, int], Result]]) -> Columns[Result]:
+        spans = tuple(part.columns for part in parts)
+        return Columns(
+            spans, lambda number: rows(opened(number) if number else first), together=not source.by_columns
+        )
+
+    height = first.results.size[0]
+    if how == "rescale":  # the whole picture is computed once more
+        values = in_bands(lambda each: lambda top, bottom: each.results.rows(top, bottom)[0])
+        pairs = _extremes(values, height, pipeline.out_channels, engine.threads)
+        white = 1.0 if options.linear else full_scale(dtype)
+        maps = [range_map(how, pipeline, full, white, pair) for pair in pairs]
+    return LazyPicture(
+        (height, parts[-1].columns[1]),
+        pipeline.out_channels,
+        len(first.chroma) or first.planes,
+        first.has_alpha,
+        dtype,
+        _metadata(source.metadata, pipeline),
+        in_bands(lambda each: partial(_rows, each, maps, options, dtype)),
+        engine.threads,
+    )
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """Some columns' results, and what is added to them. planes: how many a filter's result has."""
+
+    results: Results
+    chroma: list[LazyPlanes]
+    planes: int
+    has_alpha: bool
+
+
+def _opened(
+    pipeline: Pipeline,
+    source: RowSource,
+    options: PixelOptions,
+    full: float,
+    engine: Engine,
+    pixels: Pixels | None,
+) -> _Opened:
+    """The pipeline's results for planes of the source from 0 to `full`, or the pixels of them, not yet
+    computed."""
+    white = full_scale(source.dtype)
     planes = [
         in_units(plane, options.linear, full, white) for plane in planes_of(pipeline, source, options.color)
     ]
     alpha = unit_alpha(source)
-    chroma = chroma_of(pipeline, source, engine) if options.color == "luma" else []
-    maps: list[RangeMap] | None = None
-    white = 1.0 if options.linear else full_scale(dtype)
-    pixels = None
-    if how not in ("raw", "rescale"):
-        maps = [range_map(how, pipeline, full, white)] * pipeline.out_channels
-        if alpha is None and not chroma and not options.linear:
-            pixels = Pixels(maps[0], dtype, white)
     results = results_of(pipeline, planes, alpha, full, engine, pixels)
-    if how == "rescale":  # the whole picture is computed once more
-        pairs = _extremes(results, pipeline.out_channels, engine.threads)
-        maps = [range_map(how, pipeline, full, white, pair) for pair in pairs]
+    chroma = chroma_of(pipeline, source, engine) if options.color == "luma" else []
+    return _Opened(results, chroma, len(planes), alpha is not None)
 
-    def rows(top: int, bottom: int) -> list[tuple[np.ndarray, np.ndarray | None]]:
-        values, weights = results.rows(top, bottom)
-        moved = _concatenated(chroma, top, bottom)
-        return [
-            (
-                _channels_last(values[page])
-                if pixels or maps is None
-                else _pixels(values[page], maps[page], options, dtype, moved),
-                None if weights is None else _rounded_alpha(weights[page], dtype),
-            )
-            for page in range(pipeline.out_channels)
-        ]
 
-    return LazyPicture(
-        results.size,
-        pipeline.out_channels,
-        len(chroma or planes),
-        alpha is not None,
-        dtype,
-        _metadata(source.metadata, pipeline),
-        rows,
-        engine.threads,
-    )
+def _rows(
+    opened: _Opened,
+    maps: list[RangeMap | None],
+    options: PixelOptions,
+    dtype: np.dtype,
+    top: int,
+    bottom: int,
+) -> list[tuple[np.ndarray, np.ndarray | None]]:
+    """Each page's pixels and alpha, from row `top` to before `bottom`."""
+    values, weights = opened.results.rows(top, bottom)
+    moved = _concatenated(opened.chroma, top, bottom)
+    return [
+        (
+            _pixels(values[page], mapped, options, dtype, moved),
+            None if weights is None else _rounded_alpha(weights[page], dtype),
+        )
+        for page, mapped in enumerate(maps)
+    ]
 
 
 def _default_range(pipeline: Pipeline, source: RowSource, options: PixelOptions, dtype: np.dtype) -> str:
@@ -172,13 +217,35 @@ def _check_range(how: str, pipeline: Pipeline, options: PixelOptions, dtype: np.
         )
 
 
-def _extremes(results: Results, pages: int, threads: int) -> list[tuple[float, float]]:
+def _range_maps(
+    how: str,
+    pipeline: Pipeline,
+    source: RowSource,
+    options: PixelOptions,
+    full: float,
+    dtype: np.dtype,
+) -> tuple[list[RangeMap | None], Pixels | None]:
+    """Each page's range map, None for raw results or what the engine gives as pixels already; and how it does
+    that, where nothing stands between."""
+    as_they_are: list[RangeMap | None] = [None] * pipeline.out_channels
+    if how in ("raw", "rescale"):
+        return as_they_are, None
+    white = 1.0 if options.linear else full_scale(dtype)
+    found = range_map(how, pipeline, full, white)
+    if source.has_alpha or options.color == "luma" or options.linear:
+        return [found] * pipeline.out_channels, None
+    return as_they_are, Pixels(found, dtype, white)
+
+
+def _extremes(
+    values: Columns[np.ndarray], height: int, pages: int, threads: int
+) -> list[tuple[float, float]]:
     """The smallest and largest number in each page's results; zeros where it has no number."""
 
-    def of_strip(strip: tuple[int, int]) -> list[tuple[float, float]]:
-        return [extremes(page) for page in results.rows(*strip)[0]]
+    def of_block(block: Block[np.ndarray]) -> list[tuple[float, float]]:
+        return [extremes(page) for page in block.compute(*block.rows)]
 
-    found = np.array([*in_order(of_strip, strips(results.size, pages), threads)])  # (strips, pages, 2)
+    found = np.array([*in_order(of_block, blocks(values, height, pages), threads)])  # (blocks, pages, 2)
     low, high = found[..., 0].min(0), found[..., 1].max(0)
     nothing = low > high
     low[nothing], high[nothing] = 0, 0
@@ -192,12 +259,14 @@ def _concatenated(planes: list[LazyPlanes], top: int, bottom: int) -> np.ndarray
 
 def _pixels(
     values: np.ndarray,
-    mapped: RangeMap,
+    mapped: RangeMap | None,
     options: PixelOptions,
     dtype: np.dtype,
     chroma: np.ndarray | None,
 ) -> np.ndarray:
     """Results (planes, n, W) of one filter → pixels (n, W) or (n, W, planes)."""
+    if mapped is None:
+        return _channels_last(values).astype(dtype, copy=False)
     white = np.float32(full_scale(dtype))
     with np.errstate(invalid="ignore", over="ignore"):  # float pictures may hold NaN and infinity
         values = values.copy()

@@ -24,6 +24,7 @@ from convfilter.processing.outputs import (
     choose_dtype,
     errors_about,
     notes_on,
+    takes_strips,
     write_result,
 )
 from convfilter.processing.strips import in_order
@@ -126,7 +127,8 @@ def _filter_file(
         return JobResult(job.source, targets, "skipped")
     color = color_for(pipeline, options.color, format_holds_color=job.format.colour)
     options = replace(options, color=color)
-    with open_picture(job.source, color == "gray" and pipeline.in_channels == 1, output) as source:
+    gray, streamed = color == "gray" and pipeline.in_channels == 1, takes_strips(job, pipeline.out_channels)
+    with open_picture(job.source, gray, output, streamed=streamed) as source:
         with errors_about(job.source):
             dtype = choose_dtype(job.format, source.dtype, options.range or pipeline.range)
             result = filter_rows(pipeline, source, options, dtype, engine)

@@ -15,19 +15,22 @@ from convfilter.processing.options import WriteOptions
 
 
 @contextmanager
-def open_picture(name: str, gray: bool, options: WriteOptions) -> Iterator[RowSource]:
+def open_picture(
+    name: str, gray: bool, options: WriteOptions, *, streamed: bool = False
+) -> Iterator[RowSource]:
     """The picture by rows: those of a large TIFF are read when they are asked for, any other is decoded
     whole.
 
-    name: a path, or STREAM for stdin. gray: whether a decoder may give gray in place of colours. Raises
-    PictureError where it can't be read.
+    name: a path, or STREAM for stdin. gray: whether a decoder may give gray in place of colours. streamed:
+    whether the result of a large picture is not held in memory either, so that options.max_pixels need not
+    allow its size. Raises PictureError where it can't be read.
     """
     if name == STREAM or extension_format(name) is not FORMATS["tiff"]:
         yield ArrayRows(_read(name, gray, options))
         return
     from convfilter.images.tiff_reader import open_rows
 
-    with open_rows(Path(name), printable(name), options.max_pixels) as rows:
+    with open_rows(Path(name), printable(name), options.max_pixels, streamed=streamed) as rows:
         if rows and (options.tile or rows.sparse or rows.shape[0] * rows.shape[1] > LARGE):
             yield rows
         else:

@@ -40,9 +40,10 @@ class WriteOptions:
     """How pictures are read and written.
 
     quality: of the formats that lose some, 1 to 100; None takes the format's default. max_pixels: a larger
-    picture is refused. clobber: whether an output file that exists is replaced. tile: rows of a strip; None
-    computes only large pictures by strips. keep: whether JobResult holds the pages, for a preview. manifest:
-    where finished pictures are noted; resume: whether those noted there are skipped.
+    picture is refused, unless it is never whole in memory. clobber: whether an output file that exists is
+    replaced. tile: rows of a strip; None computes only large pictures by strips. keep: whether JobResult
+    holds the pages, for a preview. manifest: where finished pictures are noted; resume: whether those noted
+    there are skipped.
     """
 
     quality: int | None = None

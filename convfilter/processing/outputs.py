@@ -17,7 +17,7 @@ from convfilter.images.picture import Picture
 from convfilter.images.write import PADDED, write
 from convfilter.processing.jobs import STREAM, Job
 from convfilter.processing.options import WriteOptions
-from convfilter.processing.strips import LazyPicture, collect, in_order, strips
+from convfilter.processing.strips import Block, LazyPicture, Rows, blocks, collect, in_runs
 from convfilter.system.atomic import atomic_write, make_folder
 
 Watch = Callable[[int, int], None]  # rows done, rows in all, of a picture that is written by strips
@@ -32,7 +32,8 @@ def write_result(
     PictureError where it can't be computed, encoded or written.
     """
     large = options.tile or result.size[0] * result.size[1] > LARGE
-    if job.format is FORMATS["tiff"] and large and _takes_strips(job.target, result.pages):
+    together = result.columns.together and len(result.columns.bands) > 1
+    if large and takes_strips(job, result.pages, together):
         _write_strips(result, job, options, watch)
         return ()
     with errors_about(job.source):
@@ -46,31 +47,38 @@ def write_result(
     return tuple(pages) if options.keep else ()
 
 
-def _takes_strips(target: str, pages: int) -> bool:
-    """Whether it can be written strip by strip: those of several pages take turns, which no pipe allows."""
-    return target != STREAM and (pages == 1 or not os.path.exists(target) or os.path.isfile(target))
+def takes_strips(job: Job, pages: int, together: bool = False) -> bool:
+    """Whether a large result can be written strip by strip, into a TIFF. Strips of several pages take turns,
+    and so do bands of columns computed together, which no pipe allows."""
+    target, turns = job.target, pages > 1 or together
+    is_file = not os.path.exists(target) or os.path.isfile(target)
+    return job.format is FORMATS["tiff"] and target != STREAM and (is_file or not turns)
 
 
 def _write_strips(result: LazyPicture, job: Job, options: WriteOptions, watch: Watch) -> None:
-    """Write a TIFF in constant memory."""
+    """Write a TIFF in constant memory: in strips, or where it is computed by bands of columns, in tiles."""
     from convfilter.images.tiff_writer import TiffRows
 
-    def work(strip: tuple[int, int]) -> tuple[int, int, list[tuple[np.ndarray, np.ndarray | None]]]:
-        return *strip, result.rows(*strip)
+    def work(block: Block[Rows]) -> tuple[Block[Rows], Rows]:
+        return block, block.compute(*block.rows)
 
     make_folder(Path(job.target).parent)
+    height, bands = result.size[0], result.columns.bands
+    tile = bands[0][1] if len(bands) > 1 else None
     with atomic_write(Path(job.target)) as file, errors_about(job.source):
         writer = TiffRows(
-            file, result.size, result.channels, result.dtype, result.has_alpha, result.metadata, result.pages
-        )
-        done = 0
-        tops = strips(result.size, result.pages, options.tile)
-        for top, bottom, pages in in_order(work, tops, result.threads):
-            new = slice(done - top, None)  # the last strip may overlap the one before
+            file, result.size, result.channels, result.dtype, result.has_alpha, result.metadata, result.pages,
+            tile,
+        )  # fmt: skip
+        done = [0] * len(bands)
+        todo = blocks(result.columns, height, result.pages, options.tile)
+        for block, pages in in_runs(work, todo, result.threads):
+            top = done[block.band]
+            new = slice(top - block.rows[0], None)  # the last block may overlap the one before
             for number, (pixels, alpha) in enumerate(pages):
-                writer.write(done, pixels[new], None if alpha is None else alpha[new], number)
-            done = bottom
-            watch(done, result.size[0])
+                writer.write(top, pixels[new], None if alpha is None else alpha[new], number, block.band)
+            done[block.band] = block.rows[1]
+            watch(sum(done) // len(bands), height)
         writer.close()
 
 

@@ -1,11 +1,11 @@
-"""Strips of a picture: their heights, threads that compute them in order, and all of them in memory."""
+"""Blocks of a picture: their sizes, threads that compute them in order, and all of them in memory."""
 
 import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -18,9 +18,38 @@ from convfilter.system.values import dataclass
 STRIP = 2**17  # pixels of all pages that are computed at once: their floats fit a core's cache
 LEAST_ROWS = 32
 LITTLE = 2**23  # bytes of results that are taken without a look at what is free
+RUN = 4  # blocks that a thread computes before it hands them over
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+Rows = list[tuple[np.ndarray, np.ndarray | None]]
+
+
+@dataclass(frozen=True)
+class Columns(Generic[Result]):
+    """A picture's columns, cut into bands that are computed one by one.
+
+    bands: left and right of each, from left to right. `open(number)` gives the function of a band that
+    computes its rows from `top` to before `bottom`; it is called when the first of them is due. together:
+    whether the bands of some rows are computed before those of the next rows, not each band from top to
+    bottom.
+    """
+
+    bands: tuple[Pair, ...]
+    open: Callable[[int], Callable[[int, int], Result]]
+    together: bool = False
+
+
+@dataclass(frozen=True)
+class Block(Generic[Result]):
+    """Rows of a band: its number, top and bottom, left and right, and the function that computes them."""
+
+    band: int
+    rows: Pair
+    columns: Pair
+    compute: Callable[[int, int], Result]
 
 
 @dataclass(frozen=True)
@@ -28,8 +57,8 @@ class LazyPicture:
     """A filtered picture whose rows are computed when they are asked for.
 
     size: rows and columns. pages: one per filter that is not combined. channels: of each page; metadata: of
-    every page. `rows(top, bottom)` gives for each page the pixels (n, W) or (n, W, channels) of `dtype`, and
-    alpha (n, W) or None. threads: how many strips may be computed at once.
+    every page. The rows of a band of columns are for each page the pixels (n, w) or (n, w, channels) of
+    `dtype`, and alpha (n, w) or None. threads: how many blocks may be computed at once.
     """
 
     size: Pair
@@ -38,19 +67,42 @@ class LazyPicture:
     has_alpha: bool
     dtype: np.dtype
     metadata: Metadata
-    rows: Callable[[int, int], list[tuple[np.ndarray, np.ndarray | None]]]
+    columns: Columns[Rows]
     threads: int = 1
 
 
-def strips(size: Pair, pages: int, rows: int | None = None) -> Iterator[tuple[int, int]]:
-    """Yield (top, bottom) of equal-height strips; the last is shifted up and may overlap the one before.
+def blocks(
+    columns: Columns[Result], height: int, pages: int, rows: int | None = None
+) -> Iterator[Block[Result]]:
+    """Yield the blocks of a picture, those of each band from top to bottom.
 
-    rows: the height of a strip; None takes as many as hold STRIP pixels of all pages.
+    They are of equal height; the last of a band is shifted up and may overlap the one before. rows: that
+    height; None takes as many as hold STRIP pixels of all pages.
     """
-    height, width = size
-    step = min(height, rows or max(LEAST_ROWS, STRIP // (width * pages)))
-    for top in range(0, height, step):
-        yield min(top, height - step), min(top, height - step) + step
+    widest = max(right - left for left, right in columns.bands)
+    step = min(height, rows or max(LEAST_ROWS, STRIP // (widest * pages)))
+    spans = [(min(top, height - step), min(top, height - step) + step) for top in range(0, height, step)]
+    numbers = range(len(columns.bands))
+    if columns.together:
+        opened = [columns.open(number) for number in numbers]
+        for span in spans:
+            for number in numbers:
+                yield Block(number, span, columns.bands[number], opened[number])
+        return
+    for number in numbers:
+        compute = columns.open(number)
+        for span in spans:
+            yield Block(number, span, columns.bands[number], compute)
+
+
+def in_runs(work: Callable[[Item], Result], items: Iterator[Item], threads: int) -> Iterator[Result]:
+    """As in_order, for small items: each thread takes a run of them at once."""
+
+    def works(run: list[Item]) -> list[Result]:
+        return [work(item) for item in run]
+
+    runs = iter(lambda: [*itertools.islice(items, RUN)], [])
+    return itertools.chain.from_iterable(in_order(works, runs, threads))
 
 
 def in_order(work: Callable[[Item], Result], items: Iterator[Item], threads: int) -> Iterator[Result]:
@@ -105,19 +157,20 @@ def in_parallel(work: Callable[[Item], None], items: Iterator[Item], threads: in
 
 
 def collect(result: LazyPicture, tile: int | None = None, *, padded: bool = False) -> list[Picture]:
-    """All pages in memory, computed by strips of `tile` rows. padded: colours of 8 bits get four bytes each,
+    """All pages in memory, computed by blocks of `tile` rows. padded: colours of 8 bits get four bytes each,
     so that an encoder need not copy them. Raises PictureError, before any memory is asked for, where there is
     not enough."""
     _check_memory(result)
     pages = [_empty_page(result, padded) for _ in range(result.pages)]
 
-    def work(strip: tuple[int, int]) -> None:
-        for page, (pixels, alpha) in zip(pages, result.rows(*strip), strict=True):
-            _copy(pixels, page.pixels[slice(*strip)])
+    def work(block: Block[Rows]) -> None:
+        part = slice(*block.rows), slice(*block.columns)
+        for page, (pixels, alpha) in zip(pages, block.compute(*block.rows), strict=True):
+            _copy(pixels, page.pixels[part])
             if page.alpha is not None:
-                page.alpha[slice(*strip)] = alpha
+                page.alpha[part] = alpha
 
-    found = [*strips(result.size, result.pages, tile)]
+    found = [*blocks(result.columns, result.size[0], result.pages, tile)]
     in_parallel(work, iter(found), min(result.threads, len(found)))
     return pages
 

@@ -1,9 +1,12 @@
 """TIFFs read by bands of rows, judged by tifffile, Pillow and images.read."""
 
+import io
 import os
 import tracemalloc
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageCms
@@ -11,6 +14,7 @@ from tiff_files import (
     KINDS,
     LAYOUTS,
     PACKINGS,
+    RNG,
     H,
     W,
     banded,
@@ -23,7 +27,7 @@ from tiff_files import (
 )
 
 from convfilter.errors import PictureError
-from convfilter.images import tiff_reader
+from convfilter.images import tiff_reader, tiff_tiles
 from convfilter.images.picture import ArrayRows, Metadata
 from convfilter.images.read import read
 
@@ -79,18 +83,18 @@ def test_any_band_in_any_order(tmp_path):
 def test_no_tile_is_decoded_twice(tmp_path, monkeypatch, layout):
     """Bands that overlap by a few rows, each of a few rows of tiles or less, decode every tile once."""
     seen = []
-    decode = tiff_reader.TiffSource._decode
+    decoded = tiff_tiles.Tiles._decoded
     monkeypatch.setattr(
-        tiff_reader.TiffSource,
-        "_decode",
-        lambda self, *args: (seen.append(args[-1][1]), decode(self, *args))[1],
+        tiff_tiles.Tiles, "_decoded", lambda self, number: (seen.append(number), decoded(self, number))[1]
     )
     path = save(tmp_path / "a.tif", noise("uint8"), compression="zlib", **LAYOUTS[layout])
     for step in (3, 16, 40):
         seen.clear()
         with rows_of(path) as source:
             banded(source, step)
-            assert len(source._kept) <= 2
+            assert len(source.tiles._kept) <= 4 * source.tiles.page.grid[1] * (
+                step // source.tiles.page.tile[0] + 2
+            )
         with tifffile.TiffFile(path) as file:
             assert sorted(seen) == list(range(len(file.pages[0].dataoffsets)))
 
@@ -145,11 +149,9 @@ def test_metadata_is_that_of_read(tmp_path, mode, big):
 LEFT = {
     "palette": lambda path: Image.fromarray(noise("uint8")).convert("P").save(path),
     "1 bit": lambda path: Image.fromarray(noise("uint8") > 99).save(path),
-    "LZW": lambda path: Image.fromarray(noise("uint8")).save(path, compression="tiff_lzw"),
     "PackBits": lambda path: Image.fromarray(noise("uint8")).save(path, compression="packbits"),
     "JPEG": lambda path: Image.fromarray(noise("uint8")).save(path, compression="jpeg"),
-    "orientation": lambda path: Image.fromarray(noise("uint8")).save(path, exif=b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"),
-    "XMP orientation": lambda path: save(path, noise("uint8"), extratags=[(700, 1, 22, b'tiff:Orientation="6" x', True)]),
+    "turned, packed strips": lambda path: save(path, noise("uint8"), compression="zlib", rowsperstrip=9, extratags=[(274, 3, 1, 6, True)]),
     "PNG": lambda path: Image.fromarray(noise("uint8")).save(path, "PNG"),
 }  # fmt: skip
 
@@ -161,6 +163,120 @@ def test_other_layouts_are_left_to_read(tmp_path, kind):
     LEFT[kind](path)
     with rows_of(path) as source:
         assert source is None
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "I;16", "F"])
+@pytest.mark.parametrize("predictor", [1, 2])
+def test_lzw_by_rows(tmp_path, mode, predictor):
+    """What libtiff packed by LZW, in strips, with and without differences."""
+    dtype = {"I;16": "uint16", "F": "float32"}.get(mode, "uint8")
+    samples = noise(dtype, len(mode) if mode.startswith("RGB") else 1)
+    tags = {317: 1 if mode == "F" else predictor, 278: 7}
+    Image.fromarray(samples).save(tmp_path / "a.tif", compression="tiff_lzw", tiffinfo=tags)
+    with rows_of(tmp_path / "a.tif") as source:
+        assert source.tiles.page.tiff.rowsperstrip == 7
+        same(banded(source), samples)
+        same(source.columns(5, 70).rows(6, 30)[0], np.array(Image.open(tmp_path / "a.tif"))[6:30, 5:70, ..., :3]
+             if mode == "RGBA" else samples[6:30, 5:70])  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", ["tiles", "planes"])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_lzw_in_tiles_and_planes(tmp_path, layout, order):
+    """Tiles that Pillow can't write: each packed here by Pillow, and put in place by tifffile."""
+    samples = noise("uint16", 3)
+
+    def packed(plane):
+        for top in range(0, H, 16):
+            for left in range(0, W, 32):
+                tile = np.zeros((16, 32, *plane.shape[2:]), order + "u2")
+                part = plane[top : top + 16, left : left + 32]
+                tile[: part.shape[0], : part.shape[1]] = part
+                yield lzw(tile.tobytes())
+
+    planes = [samples] if layout == "tiles" else list(np.moveaxis(samples, 2, 0))
+    tifffile.imwrite(
+        tmp_path / "a.tif", (data for plane in planes for data in packed(plane)), dtype=order + "u2",
+        shape=samples.shape if layout == "tiles" else (3, H, W), tile=(16, 32), photometric="rgb", metadata=None,
+        compression="zlib", predictor=1, planarconfig="contig" if layout == "tiles" else "separate", byteorder=order,
+    )  # fmt: skip
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as file:
+        file.pages.first.tags["Compression"].overwrite(5)
+    with rows_of(tmp_path / "a.tif") as source:
+        same(banded(source), samples)
+    same(read(tmp_path / "a.tif", gray=False).pixels, samples)
+
+
+def lzw(data):
+    """The bytes packed by libtiff's LZW."""
+    file = io.BytesIO()
+    Image.frombytes("L", (len(data) // 16, 16), data).save(file, "TIFF", compression="tiff_lzw")
+    file.seek(0)
+    with tifffile.TiffFile(file) as tiff:
+        page = tiff.pages.first
+        assert len(page.dataoffsets) == 1
+        return file.getvalue()[page.dataoffsets[0] :][: page.databytecounts[0]]
+
+
+TURNS = {  # EXIF orientation → the upright picture
+    1: lambda a: a,
+    2: np.fliplr,
+    3: lambda a: np.rot90(a, 2),
+    4: np.flipud,
+    5: lambda a: np.swapaxes(a, 0, 1),
+    6: lambda a: np.rot90(a, 3),
+    7: lambda a: np.rot90(np.swapaxes(a, 0, 1), 2),
+    8: np.rot90,
+}
+
+
+@pytest.mark.parametrize("orientation", TURNS)
+@pytest.mark.parametrize("layout", ["tiles", "strips", "deflated tiles", "deflated strips"])
+def test_turned_pictures_by_rows_and_columns(tmp_path, orientation, layout):
+    """Upright, as images.read gives them, in any bands of rows and of columns."""
+    samples = noise("uint8", 3, True)
+    options = {"tile": (16, 32)} if "tiles" in layout else {"rowsperstrip": 7}
+    if "deflated" in layout:
+        options["compression"] = "zlib"
+    tag = [(274, "H", 1, orientation, True)]
+    path = save(tmp_path / "a.tif", samples, 3, True, extratags=tag, resolution=(300, 150), **options)
+    upright, whole = TURNS[orientation](samples), read(path, gray=False)
+    same(np.dstack([whole.pixels, whole.alpha]), upright)
+    with rows_of(path) as source:
+        if layout == "deflated strips" and orientation > 4:
+            assert source is None
+            return
+        assert source.shape == upright.shape[:2]
+        assert source.metadata == whole.metadata
+        assert source.by_columns == (layout != "deflated strips")
+        same(banded(source), upright)
+        for left, right in ((0, 1), (13, 40), (31, source.shape[1])):
+            part = source.columns(left, right)
+            assert (part.shape, part.has_alpha) == ((source.shape[0], right - left), True)
+            same(banded(part), upright[:, left:right])
+            same(part.columns(0, 1).rows(3, 9)[0], upright[3:9, left : left + 1, :3])
+
+
+def test_alpha_is_that_of_the_whole(tmp_path):
+    """One translucent pixel makes all columns translucent, those without it too."""
+    samples = np.full((H, W, 4), 255, np.uint8)
+    samples[H - 1, W - 1, 3] = 0
+    for options in ({"tile": (16, 16)}, {"tile": (16, 16), "compression": "zlib"}, {"rowsperstrip": 9}):
+        with rows_of(save(tmp_path / "a.tif", samples, 3, True, **options)) as source:
+            assert source.columns(0, 8).has_alpha
+
+
+def test_threads_read_at_once(tmp_path):
+    """Eight of them, windows in any order, of the file's bytes as they are and packed."""
+    samples = noise("uint16", 3, shape=(200, 300))
+    spans = [tuple(sorted(RNG.choice(200, 2, replace=False))) for _ in range(300)]
+    for options in ({"tile": (16, 32)}, {"rowsperstrip": 3}, {"tile": (16, 32), "compression": "zlib"}):
+        path = save(tmp_path / "a.tif", samples, 3, **options)
+        with rows_of(path) as source, ThreadPoolExecutor(8) as pool:
+            for (top, bottom), (pixels, _) in zip(
+                spans, pool.map(lambda span: source.rows(*span), spans), strict=True
+            ):
+                same(pixels, samples[top:bottom])
 
 
 def test_packed_strips_too_large_are_left_to_read(tmp_path, monkeypatch):

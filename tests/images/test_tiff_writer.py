@@ -280,6 +280,46 @@ def test_strips_are_of_a_quarter_megabyte():
             same(tiff.asarray(), samples)
 
 
+@pytest.mark.parametrize(("dtype", "channels", "alpha"), KINDS)
+@pytest.mark.parametrize(
+    ("height", "width", "tile"), [(1, 17, 16), (53, 75, 32), (300, 600, 16), (64, 64, 32)]
+)
+def test_columns_of_tiles(dtype, channels, alpha, height, width, tile):
+    """Two pages in tiles, column after column or in turns: what tifffile, and this package, reads."""
+    pages = np.stack([noise(dtype, channels, alpha, (height, width)) for _ in range(2)])
+    files = io.BytesIO(), io.BytesIO()
+    columns = [(number, slice(left, left + tile)) for number, left in enumerate(range(0, width, tile))]
+    rows = [slice(top, min(top + 37, height)) for top in range(0, height, 37)]
+    orders = (
+        [(page, column, part) for page in (0, 1) for column in columns for part in rows],
+        [(page, column, part) for part in rows for column in columns for page in (1, 0)],
+    )
+    for file, order in zip(files, orders, strict=True):
+        writer = TiffRows(file, (height, width), channels, pages.dtype, alpha, Metadata(), 2, tile)
+        for page, (number, across), part in order:
+            band = pages[page, part, across]
+            colours = band if not alpha else band[..., :channels] if channels > 1 else band[..., 0]
+            writer.write(part.start, colours, band[..., -1] if alpha else None, page, number)
+        writer.close()
+    assert files[0].getvalue() == files[1].getvalue()
+    files[0].seek(0)
+    with tifffile.TiffFile(files[0]) as tiff:
+        assert len(tiff.pages) == 2
+        for page, samples in zip(tiff.pages, pages, strict=True):
+            assert (page.is_tiled, page.tilewidth, page.tilelength % 16) == (True, tile, 0)
+            same(page.asarray(), samples)
+    files[0].seek(0)
+    picture = read(files[0], gray=False)
+    same(picture.pixels if not alpha else np.dstack([picture.pixels, picture.alpha]), pages[0])
+
+
+def test_tiles_of_other_widths_are_refused():
+    """Sides of a tile are multiples of 16."""
+    for tile in (0, 8, 24):
+        with pytest.raises(ValueError, match="tiles of"):
+            TiffRows(io.BytesIO(), (9, 99), 1, np.dtype("uint8"), False, Metadata(), 1, tile)
+
+
 def test_pages_of_other_shapes_are_refused():
     """The caller's mistake."""
     with pytest.raises(ValueError, match="in a TIFF"):

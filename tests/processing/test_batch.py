@@ -627,8 +627,6 @@ def test_a_large_tiff_in_little_memory(tmp_path):
         "sobel",
         source,
         target,
-        "--max-pixels",
-        str(10**9),
     ]
     warm = [*command[:5], tmp_path / "in.png", tmp_path / "warm.png"]
     Image.fromarray(pattern).save(tmp_path / "in.png")
@@ -640,13 +638,14 @@ def test_a_large_tiff_in_little_memory(tmp_path):
     with tifffile.TiffFile(target) as file:
         page = file.pages.first
         assert page.shape == side
+        written = page.asarray()
         for top in (0, 240, 4_000, side[0] - 40):
             rows = np.arange(top - 2, top + 42)
             gray = pattern[rows % 250]
             gray[(rows < 0) | (rows >= side[0])] = 0
             x, y = (cv2.Sobel(gray, cv2.CV_32F, *d, borderType=cv2.BORDER_CONSTANT) for d in ((1, 0), (0, 1)))
             wanted = np.rint(np.clip(np.hypot(x, y), 0, 255))[2:-2]
-            found = tifffile.memmap(target)[top : top + 40]
+            found = written[top : top + 40]
             assert np.abs(found - wanted).max() <= 1
 
 
