@@ -35,9 +35,11 @@ def open_rows(
 
     Read by rows: gray, RGB, CMYK and any bands of uint8, uint16 and float32, with alpha or without,
     uncompressed, deflated or LZW. None for any other TIFF or picture, for compressed tiles or strips so large
-    that a row of them takes about as much memory as the picture, and for strips of a picture turned by 90°. label: what messages call the file. streamed: whether nothing larger than a few rows will
-    be held in memory, so that max_pixels bounds only what the file makes up, as tiff_page.first_page says.
-    Raises PictureError, one line "LABEL: what is wrong; what to do", for whatever is wrong with the file.
+    that a row of them takes about as much memory as the picture, and for strips of a picture turned by 90°.
+
+    label: what messages call the file. streamed: whether nothing larger than a few rows will be held in
+    memory, so that max_pixels bounds only what the file makes up, as tiff_page.first_page says. Raises
+    PictureError, one line "LABEL: what is wrong; what to do", for whatever is wrong with the file.
     """
     with open_source(path, label, max_pixels) as file, contextlib.ExitStack() as stack:
         source = None
