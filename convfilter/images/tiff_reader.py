@@ -35,10 +35,11 @@ def open_rows(
 
     Read by rows: gray, RGB, CMYK and any bands of uint8, uint16 and float32, with alpha or without,
     uncompressed, deflated or LZW. None for any other TIFF or picture, for compressed tiles or strips so large
-    that a row of them takes about as much memory as the picture, and for compressed strips across a picture
-    turned by 90°. label: what messages call the file. streamed: whether nothing larger than a few rows will
-    be held in memory, so that max_pixels bounds only what the file makes up, as tiff_page.first_page says.
-    Raises PictureError, one line "LABEL: what is wrong; what to do", for whatever is wrong with the file.
+    that a row of them takes about as much memory as the picture, and for strips of a picture turned by 90°.
+
+    label: what messages call the file. streamed: whether nothing larger than a few rows will be held in
+    memory, so that max_pixels bounds only what the file makes up, as tiff_page.first_page says. Raises
+    PictureError, one line "LABEL: what is wrong; what to do", for whatever is wrong with the file.
     """
     with open_source(path, label, max_pixels) as file, contextlib.ExitStack() as stack:
         source = None
@@ -51,12 +52,14 @@ def open_rows(
 
 
 def _decodes_too_much(page: Page) -> bool:
-    """Whether the compressed tiles that rows of the upright picture touch take more memory than allowed."""
+    """Whether rows of the upright picture can't be had without most of the others."""
+    turned = is_turned(page.orientation)
+    if turned and not page.tiff.is_tiled:
+        return True  # every row is a column of all strips; 64 bytes at a time take six times as long as all
     if page.tiff.compression == UNPACKED:
         return False
-    turned = is_turned(page.orientation)
     tiles = page.row_bytes * page.tile[0] * page.grid[0 if turned else 1] * page.planes
-    return tiles > _TILE_ROW or (turned and not page.tiff.is_tiled and page.grid[0] > 1)
+    return tiles > _TILE_ROW
 
 
 @contextlib.contextmanager

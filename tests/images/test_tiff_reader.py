@@ -151,7 +151,7 @@ LEFT = {
     "1 bit": lambda path: Image.fromarray(noise("uint8") > 99).save(path),
     "PackBits": lambda path: Image.fromarray(noise("uint8")).save(path, compression="packbits"),
     "JPEG": lambda path: Image.fromarray(noise("uint8")).save(path, compression="jpeg"),
-    "turned, packed strips": lambda path: save(path, noise("uint8"), compression="zlib", rowsperstrip=9, extratags=[(274, 3, 1, 6, True)]),
+    "turned strips": lambda path: save(path, noise("uint8"), rowsperstrip=9, extratags=[(274, 3, 1, 6, True)]),
     "PNG": lambda path: Image.fromarray(noise("uint8")).save(path, "PNG"),
 }  # fmt: skip
 
@@ -243,7 +243,7 @@ def test_turned_pictures_by_rows_and_columns(tmp_path, orientation, layout):
     upright, whole = TURNS[orientation](samples), read(path, gray=False)
     same(np.dstack([whole.pixels, whole.alpha]), upright)
     with rows_of(path) as source:
-        if layout == "deflated strips" and orientation > 4:
+        if "strips" in layout and orientation > 4:
             assert source is None
             return
         assert source.shape == upright.shape[:2]
