@@ -145,7 +145,7 @@ def foreign_settings():
 
 @pytest.fixture(scope="session")
 def exports():
-    """Keras' exports of structures for LiteRT, each made once: they take most of the time of compiling, and depend
+    """Keras' exports of forms for LiteRT, each made once: they take most of the time of compiling, and depend
     on nothing else."""
     from convfilter.engines.compiling import export
 
@@ -154,7 +154,8 @@ def exports():
 
 @pytest.fixture
 def exported_once(exports, monkeypatch):
-    """The compiled engine takes its exports from `exports`."""
+    """The compiled engine takes its exports from `exports`; no form came with the package."""
+    monkeypatch.setattr("convfilter.engines.shipped._contents", lambda: ({}, b""))
     monkeypatch.setattr("convfilter.engines.compiled.export", exports)
 
 

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from convfilter.engines.keras_engine import run
-from convfilter.engines.stages import NoStep, cut, direct
+from convfilter.engines.rewrites import direct
+from convfilter.engines.stages import NoStep, cut
 from convfilter.filters.bounds import bounds
 from convfilter.filters.geometry import impulse_pipeline, receptive_fields
 from convfilter.filters.intervals import Box

@@ -1,8 +1,10 @@
 """What the user sees of a batch: a progress bar, failures as they happen, a summary at the end."""
 
+import logging
 import sys
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +15,20 @@ from convfilter.errors import ConvfilterError
 
 if TYPE_CHECKING:
     from convfilter.processing.batch import JobResult
+
+
+_LOG = logging.getLogger("convfilter")
+
+
+class _Notes(logging.Handler):
+    """Shows what the library has to say while it works."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(logging.INFO)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._say(f"Note: {record.getMessage()}")
 
 
 class Report:
@@ -29,8 +45,12 @@ class Report:
         self.count: Counter[str] = Counter()
         self.first_error: ConvfilterError | None = None
         self.bar: Any = None
+        self._notes = _Notes(self._say)
 
     def __enter__(self) -> "Report":
+        if not (self.quiet or self.json):
+            _LOG.addHandler(self._notes)
+            _LOG.setLevel(logging.INFO)
         if self.total > 1:
             self._start(self.total)
         return self
@@ -60,6 +80,7 @@ class Report:
             self.bar.update(self.task, completed=done)
 
     def __exit__(self, *exc: object) -> None:
+        _LOG.removeHandler(self._notes)
         if self.bar:
             self.bar.stop()
         if self.total > 1 and not self.quiet:

@@ -3,6 +3,7 @@
 See README.md beside this file for why LiteRT, and for what was measured.
 """
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,6 +33,7 @@ from convfilter.system.values import dataclass
 
 STRIP = 64  # rows that Keras computes at once of a large picture
 
+_LOG = logging.getLogger("convfilter")
 _compiling = threading.Lock()
 _kept: dict[Form, Entry] = {}
 _refused: dict[tuple[Form, ...], str] = {}  # what could not be compiled, and why
@@ -164,6 +166,7 @@ def _compile(
         raise NotCompiled(_refused[missing])
     if not missing:
         return
+    _LOG.info("%s: Keras compiles this kind of filter, which takes seconds, and is done once", pipeline.name)
     try:
         made = {form: export(form) for form in missing}
         sample = sample_of(pipeline, source, full_scale)

@@ -30,6 +30,7 @@ from convfilter.system.values import dataclass
 
 OVERFLOWING = ("exponential",)  # activations that enlarge differences without bound
 ERROR = 2e-5  # of full scale; results are promised to 1e-4
+SPREADING = 4  # a dilated convolution is computed on pixels apart, which are laid out and put back
 MOST_RANK = 3  # of kernels that are split over bands
 MOST_WEIGHTS = 2**20  # of a banded kernel
 PHASES = (8, 16)
@@ -77,7 +78,7 @@ def _rewritten(conv: Conv, error: float) -> Iterator[Rewrite]:
     split = _split(conv, error) if kh * kw > FEW else None
     for count in PHASES:
         blocks = (count + (kw - 1) * conv.dilation[1] - 1) // count + 1
-        if kh * blocks * filters * count**2 <= MOST_WEIGHTS:
+        if conv.extent[0] * blocks * filters * count**2 <= MOST_WEIGHTS:
             yield direct(conv, count)
         if split is not None:
             factors, rows, off = split
@@ -152,7 +153,7 @@ def features(rewrite: Rewrite) -> tuple[float, ...]:
             vectors = _vectors(step.filters)
             taps += step.size[0] * step.size[1] * vectors
             products += step.size[0] * step.size[1] * step.channels * vectors * VECTOR
-            moved += step.channels + step.filters
+            moved += (step.channels + step.filters) * (1 if step.dilation == (1, 1) else SPREADING)
         elif isinstance(step, Depthwise):
             made = step.channels * step.copies
             down += _tile(step.size[0] * step.size[1]) * -(-made // VECTOR) * VECTOR

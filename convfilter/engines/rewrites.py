@@ -15,9 +15,9 @@ def direct(conv: Conv, phases: int = 1) -> Rewrite:
         kh, kw, channels, filters = conv.weights.shape
         step = Convolve((kh, kw), channels, filters, conv.strides, conv.dilation, conv.activation)
         return Rewrite("direct", (step,), _as_weights(conv.weights, conv.bias))
-    band = banded(spread(conv.weights, (1, conv.dilation[1])), phases)
+    band = banded(spread(conv.weights, conv.dilation), phases)
     kh, blocks, channels, filters = band.shape
-    step = Convolve((kh, blocks), channels, filters, (1, 1), (conv.dilation[0], 1), conv.activation)
+    step = Convolve((kh, blocks), channels, filters, activation=conv.activation)
     as_weights = _as_weights(band, np.repeat(conv.bias, phases))
     return Rewrite(f"direct over {phases} columns", (step,), as_weights, phases, blocks)
 

@@ -31,7 +31,7 @@ from convfilter.system.cache import Entry
 Steps = tuple[Step, ...]
 
 WAYS = ("magnitude", "max", "absmax", "sum", "mean")
-COUNTS = (*range(2, 11), 12, 16, 25, 30, 48)  # of filters that are combined; the last are banks with a name
+COUNTS = (*range(1, 11), 12, 16, 25, 30, 48)  # of filters that are combined; the last are banks with a name
 COPIES = range(1, 25)  # of channels that a DepthwiseConv2D filters
 _CONVOLVE = Convolve((3, 2), 8, 8)
 

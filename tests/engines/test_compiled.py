@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ import convfilter as package
 from convfilter.engines import choose, compiled, compiling, fingerprint
 from convfilter.engines.base import of_array
 from convfilter.engines.choose import choose_engine
+from convfilter.engines.form import filled
 from convfilter.engines.stage_words import in_words
+from convfilter.engines.stages import Weights
 from convfilter.errors import BackendError
 from convfilter.filters import catalogue
 from convfilter.filters.geometry import resolve_padding
@@ -52,7 +55,7 @@ def filtered(filters, picture=PICTURE, **options):
 def count_exports(monkeypatch):
     made = []
     export = compiled.export
-    monkeypatch.setattr(compiled, "export", lambda structure: made.append(structure) or export(structure))
+    monkeypatch.setattr(compiled, "export", lambda form: made.append(form) or export(form))
     return made
 
 
@@ -80,8 +83,10 @@ def run_script(*arguments, env=None):
 
 @pytest.mark.slow
 def test_later_runs_load_no_keras_and_give_the_same(own_cache, photo, tmp_path):
-    """The first run compiles; the second, in a new process, needs neither Keras nor pydantic."""
-    first, second = (run_script("apply", "sobel", photo, tmp_path / f"{n}.png") for n in (1, 2))
+    """The first run of a form that did not come with the package compiles it; the second, in a new process, needs
+    neither Keras nor pydantic."""
+    command = ("apply", "frei-chen-basis", "--activation", "softmax", "--combine", "max", photo)
+    first, second = (run_script(*command, tmp_path / f"{n}.png") for n in (1, 2))
     assert first.returncode == second.returncode == 0, first.stderr + second.stderr
     assert "keras" in first.stderr
     assert second.stderr == "LOADED []"
@@ -124,10 +129,10 @@ def test_an_edit_with_a_mistake_is_told_as_ever(own_cache, photo, tmp_path):
     assert not (tmp_path / "2.png").exists()
 
 
-def test_one_structure_serves_many_kernels(own_cache, monkeypatch):
-    """Numbers, borders and padding are not part of what is compiled."""
+def test_one_form_serves_many_kernels(own_cache, monkeypatch):
+    """Numbers, sizes, borders and padding are not part of what is compiled."""
     made = count_exports(monkeypatch)
-    for name in ("laplacian", "laplacian-diagonal", "sharpen"):
+    for name in ("laplacian", "laplacian-diagonal", "sharpen", "motion:length=5,angle=45"):
         for border in ("zero", "wrap"):
             filtered(name, border=border)
     assert len(made) == 1
@@ -304,7 +309,7 @@ def test_processes_at_once(own_cache, photo, tmp_path):
 
 
 def test_threads_at_once(own_cache, monkeypatch):
-    """Pictures filtered side by side compile a structure once, and compare it with Keras once."""
+    """Pictures filtered side by side compile a form once, and compare it with Keras once."""
     made, compared = count_exports(monkeypatch), []
     compare = compiled.compare
     monkeypatch.setattr(compiled, "compare", lambda *given: compared.append(given) or compare(*given))
@@ -317,14 +322,13 @@ def test_threads_at_once(own_cache, monkeypatch):
 # What is kept is Keras' own
 
 
+def off_by_a_percent(part):
+    return replace(part, weights=tuple(Weights(each.values * np.float32(1.01)) for each in part.weights))
+
+
 def test_a_wrong_result_is_not_kept(own_cache, monkeypatch):
     """If what LiteRT computes were not what Keras computes, it is refused, and auto takes Keras."""
-    true = compiled.with_weights
-    monkeypatch.setattr(
-        compiled,
-        "with_weights",
-        lambda entry, weights: true(entry, [type(w)(w.values * np.float32(1.01)) for w in weights]),
-    )
+    monkeypatch.setattr(compiled, "filled", lambda entry, part: filled(entry, off_by_a_percent(part)))
     with pytest.raises(compiled.NotCompiled, match='gives other results than Keras; use engine="keras"'):
         filtered("sobel")
     assert [path for path in cache.entries() if path.parent.name == cache.COMPILED] == []
@@ -337,7 +341,7 @@ def test_a_wrong_result_is_not_kept(own_cache, monkeypatch):
 
 
 def test_nobody_sees_what_is_not_compared_yet(own_cache, monkeypatch):
-    """While a structure is compared with Keras, other threads don't have it."""
+    """While a form is compared with Keras, other threads don't have it."""
     seen = []
     compare = compiled.compare
 

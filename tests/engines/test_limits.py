@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from convfilter.choices import ACTIVATIONS, COMBINES
 from convfilter.engines import compiled, limits
 from convfilter.engines import keras_engine as keras
 from convfilter.engines.base import LazyPlanes, of_array
-from convfilter.engines.stages import Activate
+from convfilter.engines.form import Part, filled, form_of
+from convfilter.engines.stages import Activate, Weights
 from convfilter.filters.kernel_file import make_kernel
 from convfilter.filters.load import make_pipeline
 
@@ -151,14 +153,13 @@ def test_only_the_rows_that_hold_nan_are_kerass(monkeypatch, large):
         assert np.array_equal(result.rows(31, 59), found[:, 31:59], equal_nan=True)
 
 
+def off_by_a_percent(part):
+    return replace(part, weights=tuple(Weights(each.values * np.float32(1.01)) for each in part.weights))
+
+
 def test_a_picture_of_nan_alone_compiles_nothing_wrong(own_cache, monkeypatch):
     """What is compiled on a picture without a single number is compared all the same."""
-    true = compiled.with_weights
-    monkeypatch.setattr(
-        compiled,
-        "with_weights",
-        lambda entry, weights: true(entry, [type(w)(w.values * np.float32(1.01)) for w in weights]),
-    )
+    monkeypatch.setattr(compiled, "filled", lambda entry, part: filled(entry, off_by_a_percent(part)))
     with pytest.raises(compiled.NotCompiled, match="other results"):
         by("compiled", "sobel", np.full((12, 17), np.nan, np.float32), {})
 
@@ -179,9 +180,10 @@ def test_activations_up_to_where_they_are_trusted(activation):
         np.geomspace(1e-6, 1, 300), np.geomspace(1, most, 3000), np.linspace(0, min(most, 120), 700)
     ]
     x = np.random.default_rng(0).permutation(np.r_[sizes, -sizes].astype(np.float32)).reshape(1, -1, 1, 4)
-    structure = compiled.Structure((Activate(activation),), 4)
-    found = compiled.function(compiled.export(structure).model)(x)
-    wanted = build_stage(structure.steps, structure.channels).predict_on_batch(x)
+    part = Part((Activate(activation),), (), 4)
+    model = filled(compiled.export(form_of(part)), part)
+    found = compiled.function(model)(x.shape, lambda into: np.copyto(into, x), np.copy)
+    wanted = build_stage(part.steps, part.channels).predict_on_batch(x)
     largest = np.abs(x).max(-1, keepdims=True)  # softmax and its like see a pixel's channels together
     assert (np.abs(found - wanted) <= 2e-5 * np.maximum(np.maximum(largest, np.abs(wanted)), 1)).all()
     assert activation == "exponential" or (np.abs(wanted) <= 2 * largest + 20).all()

@@ -1,5 +1,6 @@
 """Stages, plans and strips: rewriting a convolution and cutting a picture change no bit that must not change."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,18 @@ from convfilter.engines import keras_engine as keras
 from convfilter.engines.base import LazyPlanes, of_array
 from convfilter.engines.planner import ERROR, allowed_errors, choose, cost
 from convfilter.engines.raster import border_index
-from convfilter.engines.stages import NO_PAD, Stage, banded, cut, direct
+from convfilter.engines.rewrites import banded, direct, over_bands
+from convfilter.engines.stages import (
+    BANDS,
+    NO_PAD,
+    Bands,
+    CombineBlocks,
+    Convolve,
+    Depthwise,
+    Rows,
+    Stage,
+    cut,
+)
 from convfilter.errors import FilterError
 from convfilter.filters.conv import Conv
 from convfilter.filters.geometry import resolve_padding
@@ -50,7 +62,7 @@ def stage_for(what):
     def make(rewrite):
         return Stage(
             NO_PAD, rewrite.steps, rewrite.weights, (1, what.weights.shape[3]), what.extent, what.strides,
-            rewrite.phases, rewrite.blocks,
+            rewrite.phases, rewrite.blocks, rewrite.bands,
         )  # fmt: skip
 
     return make
@@ -74,6 +86,19 @@ def test_blocks_of_columns_are_the_same_convolution(phases, size, dilation):
     for number in range(2):
         matrix = spread(what.weights, dilation)[:, :, 0, number]
         assert np.array_equal(found[number], correlate(PHOTO[0], matrix))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 3), (5, 5), (1, 25), (25, 1)])
+@pytest.mark.parametrize("filters", [1, 2, 3])
+@pytest.mark.parametrize("width", [1, 15, 16, 17, 40])
+def test_upright_bands_are_the_same_convolution(size, filters, width):
+    """A DepthwiseConv2D over bands of the picture gives SciPy's whole numbers, for any width of the result."""
+    what = conv(RNG.integers(-4, 5, (filters, *size)))
+    picture = PHOTO[:, :30, : width + size[1] - 1]
+    stage = replace(stage_for(what)(over_bands(what)), steps=(*over_bands(what).steps, Rows()))
+    found = through_keras(None, picture, lambda _: stage)
+    for number in range(filters):
+        assert np.array_equal(found[number], correlate(picture[0], what.weights[:, :, 0, number]))
 
 
 @given(
@@ -118,13 +143,27 @@ def numpy_run(rewrite, picture, what):
     x = np.zeros((len(picture), columns if rewrite.phases > 1 else picture.shape[1]))
     x[:, : picture.shape[1]] = picture
     x = x.reshape(len(x), -1, rewrite.phases)
+    if rewrite.bands > 1:
+        each = -(-width // BANDS)
+        padded = np.pad(picture.astype(float), ((0, 0), (0, each * BANDS - width)))
+        wide = each + picture.shape[1] - width
+        x = np.stack([padded[:, band * each : band * each + wide] for band in range(BANDS)], axis=-1)
     weights = iter(each.values.astype(float) for each in rewrite.weights)
     for step in rewrite.steps:
-        if hasattr(step, "taps"):
-            x = numpy_conv(np.tile(x, step.copies), next(weights), (step.dilation, 1), each=True)
-        else:
-            x = numpy_conv(x, next(weights), step.dilation, each=False) + next(weights)
+        match step:
+            case Depthwise():
+                x = np.tile(x, step.copies)
+                x = numpy_conv(x, next(weights), step.dilation, each=True) + next(weights)
+            case Convolve():
+                x = numpy_conv(x, next(weights), step.dilation, each=False) + next(weights)
+            case CombineBlocks("sum", blocks):
+                x = sum(np.split(x, blocks, axis=-1))
+            case _:
+                assert step == Bands()
     filters = what.weights.shape[3]
+    if rewrite.bands > 1:
+        x = x.reshape(height, -1, filters, BANDS).transpose(2, 0, 3, 1)
+        return x.reshape(filters, height, -1)[:, :, :width]
     apart = x.reshape(height, -1, filters, rewrite.phases).transpose(2, 0, 1, 3)
     return apart.reshape(filters, height, -1)[:, :, :width]
 
@@ -144,11 +183,11 @@ def numpy_conv(x, kernel, dilation, each):
 @pytest.mark.parametrize(
     ("filters", "name"),
     [
-        ("sobel", "direct over 8 columns"),
+        ("sobel", "over bands"),
         ("gaussian:sigma=5", "rank 1"),
         ("box-9", "rank 1"),
         ("gabor-bank:orientations=16,gamma=1,size=31", "shared, rank"),
-        ("laplacian", "direct over"),
+        ("laplacian", "over bands"),
     ],
 )
 def test_the_plan_of_well_known_filters(filters, name):
@@ -199,9 +238,11 @@ def test_calls_are_cut_where_pointers_would_fill_the_memory(monkeypatch):
     calls = []
     run_of = compiled._run_of
     monkeypatch.setattr(
-        compiled, "_run_of", lambda stage: lambda x: calls.append(x.shape[1]) or run_of(stage)(x)
+        compiled,
+        "_run_of",
+        lambda stage: lambda shape, *ends: calls.append(shape[1]) or run_of(stage)(shape, *ends),
     )
-    monkeypatch.setattr("convfilter.engines.stages.MOST_POINTERS", 5 * 2 * 8 * 10)
+    monkeypatch.setattr("convfilter.engines.stages.MOST_POINTERS", 5 * 8 * 10)
     found = to_array(compiled.open_compiled(pipeline, of_array(PHOTO), 255.0))
     assert len(calls) > 5
     assert np.array_equal(found, wanted)
@@ -223,7 +264,7 @@ def test_what_mixes_channels_or_strides_has_no_phases():
         (make_kernel(RNG.normal(size=(3, 3, 3, 2))), {}),
     ):
         stages = compiled.stages_of(resolve_padding(make_pipeline(filters, **options), (64, 64)), 1.0, "auto")
-        assert [stage.phases for stage in stages] == [1]
+        assert [(stage.phases, stage.bands) for stage in stages] == [(1, 1)]
 
 
 def test_banded_by_hand():
