@@ -26,7 +26,7 @@ def test_warm_compiles_every_kernel(convfilter, monkeypatch):
     compiled = []
     monkeypatch.setattr("convfilter.cli.cache._compile", compiled.append)
     done = convfilter("cache", "warm")
-    assert (done.code, done.out) == (0, f"{len(files())} filters compiled\n")
+    assert (done.code, done.out) == (0, f"{len(files())} filters ready\n")
     assert compiled == list(files())
 
 
@@ -41,5 +41,5 @@ def test_what_cannot_be_compiled_is_left_out(convfilter, monkeypatch):
     monkeypatch.setattr("convfilter.filters.catalogue.files", lambda: {"bad": Path("b"), "good": Path("g")})
     monkeypatch.setattr("convfilter.cli.cache._compile", compile_)
     done = convfilter("cache", "warm")
-    assert (done.code, done.out) == (1, "1 filters compiled\n")
+    assert (done.code, done.out) == (1, "1 filters ready\n")
     assert "Left out: bad: bad: too wide" in done.err
