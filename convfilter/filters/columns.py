@@ -1,11 +1,12 @@
 """A wide picture by bands of columns, each an ordinary picture with paddings of its own."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from convfilter.filters.geometry import receptive_fields, resolve_padding, sizes
 from convfilter.filters.layer import Layer, Pair
 from convfilter.filters.padding import Pad
 from convfilter.filters.pipeline import Pipeline
+from convfilter.system.values import dataclass
 
 WIDE = 4096  # columns of the widest layer; no more are computed as one
 BAND = 2048  # columns of that layer in a band: with 64 rows of floats they fit a core's cache

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +20,7 @@ from convfilter.images.tiff_page import LZW, UNPACKED, Page, first_page, tiff_er
 from convfilter.images.tiff_tiles import Tiles
 from convfilter.system.machine import cores
 from convfilter.system.stderr import quiet
+from convfilter.system.values import dataclass
 
 _TILE_ROW = 2**29  # bytes of a row of compressed tiles that are decoded at once, at most
 _BAND = 2**22  # samples that are read at once when a picture is read whole

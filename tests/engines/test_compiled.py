@@ -522,7 +522,7 @@ def test_cache_list_clear_and_warm(own_cache, convfilter, tmp_path, monkeypatch)
     """warm compiles what the catalogue needs, list shows it, clear deletes it; each says how much."""
     found = {name: catalogue.find(name) for name in ("sobel", "box-3")}
     monkeypatch.setattr("convfilter.filters.catalogue.files", lambda: found)
-    assert "2 filters compiled" in convfilter("cache", "warm").out
+    assert "2 filters ready" in convfilter("cache", "warm").out
     listed = json.loads(convfilter("cache", "list", "--json").out)
     assert {row["kind"] for row in listed} - {"kernels"} == {"compiled"}
     assert sorted(row["what"] for row in listed if row["kind"] == "compiled") == [
