@@ -43,7 +43,7 @@ def export(form: Form) -> Entry:
             f'LiteRT can\'t run this filter ({first_line(error)}); use engine="keras"'
         ) from error
     if FromBytes() in form.steps or ToBytes() in form.steps:
-        exported = with_byte_ends(exported)
+        exported = with_byte_ends(exported, form.steps)
     places = places_in(exported, form, marks)
     if places is None:
         raise NotCompiled('the exported filter does not hold its weights one by one; use engine="keras"')

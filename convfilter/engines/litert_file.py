@@ -8,7 +8,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from convfilter.engines.form import Form, as_stored, channels_along, layers_along, numbers_of
-from convfilter.engines.stages import Convolve, Depthwise, Pooling, Step
+from convfilter.engines.stages import Convolve, Depthwise, FromBytes, Pooling, Step, ToBytes
 
 _Operator = schema.BuiltinOperator
 _KINDS = (
@@ -73,9 +73,12 @@ def _channel_places(file: Any, form: Form) -> Iterator[int]:
             yield counts.index(tensor.Shape(axis))
 
 
-def with_byte_ends(model: bytes) -> bytes:
-    """The model without the conversions that stand at its ends, and those to bytes and at once back to floats
-    between: so it takes bytes where its first layer is ByteValues, and gives them where its last is."""
+def with_byte_ends(model: bytes, steps: Sequence[Step]) -> bytes:
+    """The model without the conversions that turn bytes to floats and back where no number changes.
+
+    These are the one to bytes before FromBytes, the one to floats behind ToBytes, and pairs of both between: so
+    it takes and gives bytes as its steps do.
+    """
     file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
     graph = file.subgraphs[0]
     codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in file.operatorCodes]
@@ -85,9 +88,9 @@ def with_byte_ends(model: bytes) -> bytes:
     for operator in operators:
         operator.inputs = [same.get(tensor, tensor) for tensor in operator.inputs]
         kind, taken, made = codes[operator.opcodeIndex], operator.inputs[0], operator.outputs[0]
-        if kind == _Operator.QUANTIZE and taken in graph.inputs:
+        if kind == _Operator.QUANTIZE and taken in graph.inputs and FromBytes() in steps:
             graph.inputs = [made]
-        elif kind == _Operator.DEQUANTIZE and made in graph.outputs:
+        elif kind == _Operator.DEQUANTIZE and made in graph.outputs and ToBytes() in steps:
             graph.outputs = [taken]
         elif kind == _Operator.DEQUANTIZE and taken in floats:
             same[made] = floats[taken]

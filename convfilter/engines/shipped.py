@@ -37,14 +37,17 @@ def packed(forms: Mapping[Form, Entry], note: str) -> bytes:
         model = zlib.compress(entry.model, 9)
         about[repr(form)] = (len(models), len(model), entry.places)
         models += model
-    return json.dumps({"made by": note, "forms": about}).encode() + b"\n" + models
+    head = {"made by": note, "checksum": zlib.crc32(models), "forms": about}
+    return json.dumps(head).encode() + b"\n" + models
 
 
 @lru_cache(maxsize=1)
 def _contents() -> tuple[dict[str, Any], bytes]:
-    """What the first line says of each form, and the models; nothing where the file is missing."""
+    """What the first line says of each form, and the models; nothing where the file is missing or damaged."""
     try:
         head, _, models = FILE.read_bytes().partition(b"\n")
-    except OSError:  # a checkout in which it was not made yet
+        about = json.loads(head)
+        whole = about["checksum"] == zlib.crc32(models)
+    except (OSError, ValueError, TypeError, KeyError):
         return {}, b""
-    return json.loads(head)["forms"], models
+    return (about["forms"], models) if whole else ({}, b"")
