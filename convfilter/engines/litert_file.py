@@ -76,8 +76,8 @@ def _channel_places(file: Any, form: Form) -> Iterator[int]:
 def with_byte_ends(model: bytes, steps: Sequence[Step]) -> bytes:
     """The model without the conversions that turn bytes to floats and back where no number changes.
 
-    These are the one to bytes before FromBytes, the one to floats behind ToBytes, and pairs of both between: so
-    it takes and gives bytes as its steps do.
+    These are the one to bytes before FromBytes, the one to floats behind ToBytes, and pairs of both between:
+    so it takes and gives bytes as its steps do.
     """
     file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
     graph = file.subgraphs[0]

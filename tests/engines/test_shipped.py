@@ -16,7 +16,7 @@ from convfilter.engines.form import Part, blank, filled, form_of
 from convfilter.engines.litert import function
 from convfilter.engines.pixels import Pixels, RangeMap
 from convfilter.engines.ship_forms import forms
-from convfilter.engines.stages import Convolve, ToBytes, Weights
+from convfilter.engines.stages import Convolve, Weights
 from convfilter.filters.catalogue import files
 from convfilter.filters.kernel_file import make_kernel
 from convfilter.filters.load import make_pipeline
@@ -257,12 +257,6 @@ def test_one_form_at_many_sizes(size, channels, filters, strides):
     found = run(x.shape, lambda into: np.copyto(into, x), np.copy)
     windows = np.lib.stride_tricks.sliding_window_view(x[0], size, (0, 1))[:: strides[0], :: strides[1]]
     assert np.array_equal(found[0], np.einsum("hwcij,ijcf->hwf", windows, weights) + bias)
-
-
-def test_forms_of_other_steps_are_refused():
-    part = Part((Convolve((1, 1), 1, 1),), (Weights(np.ones((1, 1, 1, 1))), Weights(np.zeros(1))), 1)
-    with pytest.raises(ValueError, match="other steps"):
-        filled(shipped.read(form_of(Part((ToBytes(),), (), 1))), part)
 
 
 def test_the_versions_decide_nothing_of_what_is_shipped(nothing_else, monkeypatch):
