@@ -5,7 +5,6 @@ import numpy as np
 from convfilter.engines.base import LazyPlanes
 from convfilter.engines.form import Form
 from convfilter.engines.pixels import Pixels
-from convfilter.engines.stages import FromBytes, ToBytes
 from convfilter.errors import BackendError, FilterError, first_line
 from convfilter.filters.geometry import resolve_padding
 from convfilter.filters.pipeline import Pipeline
@@ -24,7 +23,7 @@ class NotCompiled(BackendError):
 def export(form: Form) -> Entry:
     """Keras' export of the form, and where in it the arrays and numbers of its steps lie. Raises NotCompiled
     where LiteRT can't run it."""
-    from convfilter.engines.litert_file import places_in, with_byte_ends
+    from convfilter.engines.litert_file import places_in, plain
     from convfilter.engines.stage_model import build_stage, export_litert
     from convfilter.model.boot import keras
 
@@ -37,13 +36,11 @@ def export(form: Form) -> Entry:
     marks = [rng.uniform(1, 2, weight.shape).astype(np.float32) for weight in model.weights]
     model.set_weights(marks)
     try:
-        exported = export_litert(model)
+        exported = plain(export_litert(model), form.steps)
     except Exception as error:  # whatever the converter raises
         raise NotCompiled(
             f'LiteRT can\'t run this filter ({first_line(error)}); use engine="keras"'
         ) from error
-    if FromBytes() in form.steps or ToBytes() in form.steps:
-        exported = with_byte_ends(exported, form.steps)
     places = places_in(exported, form, marks)
     if places is None:
         raise NotCompiled('the exported filter does not hold its weights one by one; use engine="keras"')

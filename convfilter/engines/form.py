@@ -1,7 +1,7 @@
 """A form: what is compiled once for stages of every size.
 
-Keras exports one small model of a form. Where in that file the arrays, strides and pool sizes lie is kept
-beside it, and a stage's own are written there: its arrays behind the end of the file.
+Keras exports one small model of a form. Where in that file the arrays, strides, dilations and pool sizes lie
+is kept beside it, and a stage's own are written there: its arrays behind the end of the file.
 """
 
 import itertools
@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from convfilter.choices import ACROSS_CHANNELS
 from convfilter.engines.stages import (
     BANDS,
     Activate,
@@ -29,6 +28,7 @@ from convfilter.system.values import dataclass
 
 _SIZE = (1, 2)  # of the windows in what is exported
 _PRIMES = (11, 13, 17)  # channels there: those that enter, and those of each convolution's every block
+_COUNTING = ("sparsemax",)  # activations in whose model the number of channels is more than a shape's
 _ALIGNED = 16  # bytes: where LiteRT wants arrays to begin
 
 
@@ -42,7 +42,7 @@ class Form:
     @property
     def exact(self) -> bool:
         """Whether its numbers of channels are the stage's own."""
-        return Bands() in self.steps or any(_function(step) in ACROSS_CHANNELS for step in self.steps)
+        return Bands() in self.steps or any(_function(step) in _COUNTING for step in self.steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,8 +198,10 @@ def _arrays(step: Step) -> int:
 def numbers_of(step: Step) -> tuple[int, ...]:
     """The numbers of a step that lie in its model beside the arrays, in the order of a form's places."""
     match step:
-        case Convolve(strides=strides):
-            return strides
+        case Convolve(strides=strides, dilation=dilation):
+            return *strides, *dilation
+        case Depthwise(dilation=dilation):
+            return dilation
         case Pooling(size):
             return *size, *size  # strides, and the window
     return ()
@@ -224,8 +226,10 @@ def _put_array(model: bytearray, places: Iterator[int], values: np.ndarray) -> N
 def _smaller(step: Step) -> Step:
     match step:
         case Convolve():
-            return replace(step, size=_SIZE, strides=(1, 1))
-        case Depthwise() | Pooling():
+            return replace(step, size=_SIZE, strides=(1, 1), dilation=(1, 1))
+        case Depthwise():
+            return replace(step, size=_SIZE, dilation=(1, 1))
+        case Pooling():
             return replace(step, size=_SIZE)
     return step
 

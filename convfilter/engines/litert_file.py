@@ -19,8 +19,9 @@ _KINDS = (
 )
 # The fields of a table in the schema, as its vtable counts them: 4 and two more for each field before it.
 _SHAPE, _DATA = 4, 4
-_CONV_STRIDES = (8, 6)  # rows, columns
-_POOL_NUMBERS = (8, 6, 12, 10)  # the same, then the window's
+_CONV_NUMBERS = (8, 6, 14, 12)  # strides and dilations, of rows and columns
+_DEPTHWISE_NUMBERS = (16, 14)  # dilations
+_POOL_NUMBERS = (8, 6, 12, 10)  # strides, then the window's size
 
 
 def places_in(model: bytes, form: Form, weights: Sequence[np.ndarray]) -> tuple[int, ...] | None:
@@ -73,13 +74,31 @@ def _channel_places(file: Any, form: Form) -> Iterator[int]:
             yield counts.index(tensor.Shape(axis))
 
 
-def with_byte_ends(model: bytes, steps: Sequence[Step]) -> bytes:
-    """The model without the conversions that turn bytes to floats and back where no number changes.
-
-    These are the one to bytes before FromBytes, the one to floats behind ToBytes, and pairs of both between:
-    so it takes and gives bytes as its steps do.
-    """
+def plain(model: bytes, steps: Sequence[Step]) -> bytes:
+    """The exported model as a form is kept: it takes and gives bytes as its steps do, has a number for each
+    dilation, which a file leaves out where it is 1, and no names, which differ from export to export."""
     file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+    graph = file.subgraphs[0]
+    if FromBytes() in steps or ToBytes() in steps:
+        _drop_conversions(file, steps)
+    for operator in graph.operators:
+        if hasattr(operator.builtinOptions, "dilationHFactor"):
+            operator.builtinOptions.dilationHFactor = operator.builtinOptions.dilationWFactor = 2
+    for tensor in graph.tensors:
+        tensor.name = None
+    for each in file.metadata or ():
+        file.buffers[each.buffer].data = None
+    file.metadata, file.signatureDefs = [], []
+    builder = flatbuffers.Builder()
+    builder.Finish(file.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _drop_conversions(file: Any, steps: Sequence[Step]) -> None:
+    """Leave out the conversions that turn bytes to floats and back where no number changes.
+
+    These are the one to bytes before FromBytes, the one to floats behind ToBytes, and pairs of both between.
+    """
     graph = file.subgraphs[0]
     codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in file.operatorCodes]
     operators, kept = graph.operators, []
@@ -100,10 +119,6 @@ def with_byte_ends(model: bytes, steps: Sequence[Step]) -> bytes:
                 floats[made] = taken
     needed = {*graph.outputs, *(tensor for operator in kept for tensor in operator.inputs)}
     graph.operators = [operator for operator in kept if operator.outputs[0] in needed]
-    file.signatureDefs = []
-    builder = flatbuffers.Builder()
-    builder.Finish(file.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
 
 
 def _kind(file: Any, operator: Any) -> int:
@@ -131,7 +146,8 @@ def _number_places(operator: Any, step: Step) -> Iterator[int]:
     if not numbers_of(step):
         return
     table = operator.BuiltinOptions()
-    for field in _POOL_NUMBERS if isinstance(step, Pooling) else _CONV_STRIDES:
+    fields = {Convolve: _CONV_NUMBERS, Depthwise: _DEPTHWISE_NUMBERS, Pooling: _POOL_NUMBERS}[type(step)]
+    for field in fields:
         yield table.Pos + _offset(table, field)
 
 

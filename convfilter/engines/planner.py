@@ -30,7 +30,6 @@ from convfilter.system.values import dataclass
 
 OVERFLOWING = ("exponential",)  # activations that enlarge differences without bound
 ERROR = 2e-5  # of full scale; results are promised to 1e-4
-SPREADING = 4  # a dilated convolution is computed on pixels apart, which are laid out and put back
 MOST_RANK = 3  # of kernels that are split over bands
 MOST_WEIGHTS = 2**20  # of a banded kernel
 PHASES = (8, 16)
@@ -153,7 +152,7 @@ def features(rewrite: Rewrite) -> tuple[float, ...]:
             vectors = _vectors(step.filters)
             taps += step.size[0] * step.size[1] * vectors
             products += step.size[0] * step.size[1] * step.channels * vectors * VECTOR
-            moved += (step.channels + step.filters) * (1 if step.dilation == (1, 1) else SPREADING)
+            moved += step.channels + step.filters
         elif isinstance(step, Depthwise):
             made = step.channels * step.copies
             down += _tile(step.size[0] * step.size[1]) * -(-made // VECTOR) * VECTOR

@@ -8,7 +8,7 @@ finds.
 import sys
 from collections.abc import Iterator
 
-from convfilter.choices import ACROSS_CHANNELS, ACTIVATIONS
+from convfilter.choices import ACTIVATIONS
 from convfilter.engines.compiling import NotCompiled, export
 from convfilter.engines.form import Form, Part, blank, form_of
 from convfilter.engines.shipped import FILE, packed
@@ -76,7 +76,7 @@ def single() -> Iterator[Step]:
     """Every step by itself."""
     yield from (FromBytes(), ToBytes(), Bands(), Rows(), Planes(), _CONVOLVE)
     for function in ACTIVATIONS:
-        if function != "linear" and function not in ACROSS_CHANNELS:
+        if function not in ("linear", "sparsemax"):  # of which each number of channels is a form
             yield Activate(function)
     for copies in COPIES:
         yield Depthwise((3, 3), 8, copies)

@@ -187,7 +187,7 @@ def test_little_of_what_a_process_needs(tmp_path, camera, limit):
 def test_little_address_space_for_a_first_run(tmp_path, camera, limit):
     """Keras would be needed, and would crash: one line says so."""
     env = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    done = under(tmp_path, camera, limit, env, "--activation softmax")
+    done = under(tmp_path, camera, limit, env, "--activation sparsemax")
     assert done.returncode in (1, 2), done
     assert [line[:7] for line in done.stderr.decode().splitlines()] == ["Error: "]
 
