@@ -1,7 +1,8 @@
 """Forms that come compiled inside the package, so that common filters never need Keras.
 
-`forms.bin` holds them: one line of JSON, which gives for each form where its model lies in what follows, how
-long it is, and its places; then the models, compressed, with zeros for weights. ship_forms.py makes it.
+`forms.bin` holds them: a line of JSON, which says how they were made and has a checksum of all that follows;
+a second one, which gives for each form where its model lies in what comes then, how long it is, and its
+places; the models, compressed, with zeros for weights. ship_forms.py makes it.
 """
 
 import json
@@ -37,17 +38,18 @@ def packed(forms: Mapping[Form, Entry], note: str) -> bytes:
         model = zlib.compress(entry.model, 9)
         about[repr(form)] = (len(models), len(model), entry.places)
         models += model
-    head = {"made by": note, "checksum": zlib.crc32(models), "forms": about}
-    return json.dumps(head).encode() + b"\n" + models
+    rest = json.dumps(about).encode() + b"\n" + models
+    return json.dumps({"made by": note, "checksum": zlib.crc32(rest)}).encode() + b"\n" + rest
 
 
 @lru_cache(maxsize=1)
 def _contents() -> tuple[dict[str, Any], bytes]:
-    """What the first line says of each form, and the models; nothing where the file is missing or damaged."""
+    """What is said of each form, and the models; nothing where the file is missing or damaged."""
     try:
-        head, _, models = FILE.read_bytes().partition(b"\n")
-        about = json.loads(head)
-        whole = about["checksum"] == zlib.crc32(models)
+        head, _, rest = FILE.read_bytes().partition(b"\n")
+        if json.loads(head)["checksum"] != zlib.crc32(rest):
+            return {}, b""
     except (OSError, ValueError, TypeError, KeyError):
         return {}, b""
-    return (about["forms"], models) if whole else ({}, b"")
+    about, _, models = rest.partition(b"\n")
+    return json.loads(about), models
