@@ -32,7 +32,10 @@ def build_stage(steps: Sequence[Step], channels: int) -> keras.Model:
     planes = [entry]
     for step in steps:
         planes = _after(step, planes)
-    return keras.Model(entry, _joined(planes))
+    model = keras.Model(entry, _joined(planes))
+    for number, layer in enumerate(model.layers):  # else they count on from model to model, and sort otherwise
+        layer.name = f"layer_{number:03}"
+    return model
 
 
 def _after(step: Step, planes: list[Any]) -> list[Any]:

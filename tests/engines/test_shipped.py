@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from all_rows import to_array
-from scipy import ndimage
+from scipy import ndimage, special
 
 from convfilter.choices import COMBINES
 from convfilter.engines import compiled, ends, keras_engine, shipped
@@ -16,7 +16,7 @@ from convfilter.engines.form import Part, blank, filled, form_of
 from convfilter.engines.litert import function
 from convfilter.engines.pixels import Pixels, RangeMap
 from convfilter.engines.ship_forms import forms
-from convfilter.engines.stages import Convolve, Weights
+from convfilter.engines.stages import Bands, Convolve, Depthwise, Weights
 from convfilter.filters.catalogue import files
 from convfilter.filters.kernel_file import make_kernel
 from convfilter.filters.load import make_pipeline
@@ -81,7 +81,7 @@ def test_they_are_keras_own(nothing_else, name):
 
 @pytest.mark.parametrize("how", COMBINES)
 @pytest.mark.parametrize("filters", [1, 3, 8])
-@pytest.mark.parametrize("activation", ["linear", "relu", "tanh"])
+@pytest.mark.parametrize("activation", ["linear", "relu", "tanh", "softmax", "log_softmax"])
 def test_pieces_are_numpys(nothing_else, how, filters, activation):
     """Put together from pieces: sums by SciPy, activation and combination by NumPy, in float64."""
     weights = RNG.integers(-3, 4, (filters, 3, 3))
@@ -89,7 +89,13 @@ def test_pieces_are_numpys(nothing_else, how, filters, activation):
     sums = np.stack(
         [ndimage.correlate(np.float64(PICTURE[0]), each / 64, mode="constant") for each in weights]
     )
-    done = {"linear": sums, "relu": np.maximum(sums, 0), "tanh": np.tanh(sums)}[activation]
+    done = {
+        "linear": sums,
+        "relu": np.maximum(sums, 0),
+        "tanh": np.tanh(sums),
+        "softmax": special.softmax(sums, axis=0),
+        "log_softmax": special.log_softmax(sums, axis=0),
+    }[activation]
     wanted = {
         "none": done,
         "magnitude": np.sqrt((done**2).sum(0))[None],
@@ -135,9 +141,12 @@ def test_combinations(nothing_else, how, filters):
         {"pool": 2},
         {"pool": (3, 2), "pool_mode": "average"},
         {"strides": 2},
+        {"dilation": 2},
+        {"dilation": (1, 5), "pool": 2},
         {"strides": (3, 2), "pad": "cover"},
         {"activation": "relu"},
         {"activation": "sigmoid"},
+        {"activation": "softmax"},
         {"border": "wrap"},
         {"pad": "valid"},
     ],
@@ -202,7 +211,7 @@ def test_every_form_is_in_the_file():
 @pytest.mark.slow
 def test_keras_exports_the_same_forms_now():
     """With the versions that the file was made with, byte for byte, weights aside; with others, a model of the same
-    places and results."""
+    results."""
     import keras
     import tensorflow
 
@@ -210,18 +219,42 @@ def test_keras_exports_the_same_forms_now():
     same = made == f"Keras {keras.__version__}, TensorFlow {tensorflow.__version__}"
     for form in [form for form in forms() if shipped.has(form)][::7]:
         now, then = blank(export(form), form), shipped.read(form)
-        assert len(now.places) == len(then.places)
         if same:
             assert (now.places, now.model) == (then.places, then.model), form
+        assert np.array_equal(result_of(now, form), result_of(then, form)), form
 
 
-@pytest.mark.parametrize("harm", ["missing", "empty", "cut", "foreign"])
+def result_of(entry, form):
+    """What the form makes of whole numbers by whole weights, the same in every call."""
+    rng = np.random.default_rng(1)
+    weights = []
+    for step in form.steps:
+        if isinstance(step, Convolve | Depthwise):
+            wide = isinstance(step, Convolve)
+            made = step.filters if wide else step.channels * step.copies
+            shape = (*step.size, step.channels, made) if wide else (*step.size, made, 1)
+            weights += [Weights(np.float32(rng.integers(-3, 4, each))) for each in (shape, (made,))]
+    part = Part(form.steps, tuple(weights), form.channels)
+    x = rng.integers(0, 256, (1, 9, 16, 7) if Bands() in form.steps else (1, 9, 7, form.channels))
+    return function(filled(entry, part))(x.shape, lambda into: np.copyto(into, x, "unsafe"), np.copy)
+
+
+@pytest.mark.parametrize("harm", ["missing", "empty", "cut", "foreign", "a number", "a bit"])
 def test_a_file_that_is_not_whole_counts_as_none(monkeypatch, tmp_path, harm):
     """Filters are compiled then, as those that are not in it."""
     data = shipped.FILE.read_bytes()
     place = tmp_path / "forms.bin"
     if harm != "missing":
-        place.write_bytes({"empty": b"", "cut": data[: len(data) // 2], "foreign": b"\x7fELF\n{}"}[harm])
+        place.write_bytes(
+            {
+                "empty": b"",
+                "cut": data[: len(data) // 2],
+                "foreign": b"\x7fELF\n{}",
+                "a number": data.replace(b"[0, ", b"[1, ", 1),
+                "a bit": data[:-9] + bytes([data[-9] ^ 1]) + data[-8:],
+            }[harm]
+        )
+        assert place.read_bytes() != data
     monkeypatch.setattr(shipped, "FILE", place)
     shipped._contents.cache_clear()
     try:
@@ -243,20 +276,49 @@ def test_a_machine_that_rounds_otherwise_gets_floats(monkeypatch):
     assert not ends.bytes_as_in_numpy.__wrapped__()
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 2), (7, 5)])
+NUMBERS = [((1, 1), (1, 1)), ((2, 3), (1, 1)), ((1, 1), (2, 1)), ((1, 1), (1, 3)), ((1, 1), (2, 2))]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (4, 5)])
 @pytest.mark.parametrize("channels", [1, 8])
 @pytest.mark.parametrize("filters", [1, 8, 24])
-@pytest.mark.parametrize("strides", [(1, 1), (2, 3)])
-def test_one_form_at_many_sizes(size, channels, filters, strides):
+@pytest.mark.parametrize(("strides", "dilation"), NUMBERS)
+def test_one_form_at_many_sizes(size, channels, filters, strides, dilation):
     """A convolution whose numbers were written into the shipped form is NumPy's."""
     weights = RNG.integers(-3, 4, (*size, channels, filters)).astype(np.float32)
     bias = RNG.integers(-9, 10, filters).astype(np.float32)
-    part = Part((Convolve(size, channels, filters, strides),), (Weights(weights), Weights(bias)), channels)
+    step = Convolve(size, channels, filters, strides, dilation)
     x = RNG.integers(0, 9, (1, 12, 14, channels)).astype(np.float32)
+    found = of_one_step(step, weights, bias, x)
+    wanted = np.einsum("hwcij,ijcf->hwf", windows(x[0], size, strides, dilation), weights) + bias
+    assert np.array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 1), (3, 4)])
+@pytest.mark.parametrize("copies", [1, 3])
+@pytest.mark.parametrize("dilation", [(1, 1), (2, 1), (1, 3), (2, 2)])
+def test_channels_each_by_itself_at_many_sizes(size, copies, dilation):
+    """The same of a DepthwiseConv2D: the channels one after the other, `copies` times."""
+    weights = RNG.integers(-3, 4, (*size, 8 * copies, 1)).astype(np.float32)
+    bias = RNG.integers(-9, 10, 8 * copies).astype(np.float32)
+    x = RNG.integers(0, 9, (1, 12, 14, 8)).astype(np.float32)
+    found = of_one_step(Depthwise(size, 8, copies, dilation), weights, bias, x)
+    seen = np.concatenate([windows(x[0], size, (1, 1), dilation)] * copies, axis=2)
+    assert np.array_equal(found, np.einsum("hwcij,ijc->hwc", seen, weights[..., 0]) + bias)
+
+
+def of_one_step(step, weights, bias, x):
+    """(H, W, filters) of a step by its shipped form."""
+    part = Part((step,), (Weights(weights), Weights(bias)), x.shape[3])
     run = function(filled(shipped.read(form_of(part)), part))
-    found = run(x.shape, lambda into: np.copyto(into, x), np.copy)
-    windows = np.lib.stride_tricks.sliding_window_view(x[0], size, (0, 1))[:: strides[0], :: strides[1]]
-    assert np.array_equal(found[0], np.einsum("hwcij,ijcf->hwf", windows, weights) + bias)
+    return run(x.shape, lambda into: np.copyto(into, x), np.copy)[0]
+
+
+def windows(x, size, strides, dilation):
+    """(H, W, C, kh, kw): the pixels that each result of a valid convolution sees."""
+    extent = tuple((taps - 1) * apart + 1 for taps, apart in zip(size, dilation, strict=True))
+    found = np.lib.stride_tricks.sliding_window_view(x, extent, (0, 1))
+    return found[:: strides[0], :: strides[1], :, :: dilation[0], :: dilation[1]]
 
 
 def test_the_versions_decide_nothing_of_what_is_shipped(nothing_else, monkeypatch):
