@@ -33,7 +33,7 @@ def build_stage(steps: Sequence[Step], channels: int) -> keras.Model:
     for step in steps:
         planes = _after(step, planes)
     model = keras.Model(entry, _joined(planes))
-    for number, layer in enumerate(model.layers):  # else they count on from model to model, and sort otherwise
+    for number, layer in enumerate(model.layers):  # else they are counted on from model to model
         layer.name = f"layer_{number:03}"
     return model
 
