@@ -85,7 +85,8 @@ def run_script(*arguments, env=None):
 def test_later_runs_load_no_keras_and_give_the_same(own_cache, photo, tmp_path):
     """The first run of a form that did not come with the package compiles it; the second, in a new process, needs
     neither Keras nor pydantic."""
-    command = ("apply", "frei-chen-basis", "--activation", "sparsemax", "--combine", "max", photo)
+    options = ("--activation", "sparsemax", "--combine", "max", "--range", "rescale")
+    command = ("apply", "frei-chen-basis", *options, photo)
     first, second = (run_script(*command, tmp_path / f"{n}.png") for n in (1, 2))
     assert first.returncode == second.returncode == 0, first.stderr + second.stderr
     assert "keras" in first.stderr
