@@ -221,7 +221,7 @@ def _runs(entry: Entry, stage: Stage) -> bool:
     return found == [stage.channels[1] * stage.phases * stage.bands]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _run_of(stage: Stage) -> Run | None:
     """The stage's function; None where it only pads."""
     return _make_run(stage, {})

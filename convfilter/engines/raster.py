@@ -54,7 +54,7 @@ def _after(source: LazyPlanes, stage: Stage, run: Run | None, pixels: Pixels | N
         buffer = _buffer(buffers, (last - first, width, source.channels), source.dtype)
         _fill(buffer, source, stage.pad, first, last, margins)
         if run is None:
-            return taken(np.moveaxis(buffer[:, :, None], 3, 0))
+            return taken(np.moveaxis(buffer[:, :, None].astype(np.float32), 3, 0))
         return run(stage.input_shape(len(buffer), width), lambda into: _lay(buffer, into), taken)
 
     def rows(top: int, bottom: int) -> np.ndarray:

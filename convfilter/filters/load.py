@@ -47,8 +47,9 @@ def load_file(path: Path) -> Kernel | Pipeline:
     A kernel is kept for as long as its file stays as it is; a pipeline is not, since it may name other files.
     """
     stamp = stamp_of(path)
-    if stamp and stamp == _kept.get(path, (None,))[0]:
-        return _kept[path][1]
+    kept = _kept.get(path)  # once: another thread may clear them
+    if stamp and kept and stamp == kept[0]:
+        return kept[1]
     found = _read(path)
     if stamp and isinstance(found, Kernel):
         if len(_kept) >= _MOST:

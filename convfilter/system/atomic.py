@@ -117,6 +117,8 @@ class _Checked(io.BufferedIOBase):
         try:
             os.posix_fallocate(handle, 0, most)
         except (AttributeError, OSError):  # not on macOS and Windows; a pipe, an almost full disk
+            with contextlib.suppress(OSError):  # ext4 lengthens the file before it finds the disk too full
+                os.ftruncate(handle, 0)
             return False
         put(self._file)
         self._file.flush()
