@@ -157,6 +157,11 @@ def exported_once(exports, monkeypatch):
     """The compiled engine takes its exports from `exports`; no form came with the package."""
     monkeypatch.setattr("convfilter.engines.shipped._contents", lambda: ({}, b""))
     monkeypatch.setattr("convfilter.engines.compiled.export", exports)
+    from convfilter.engines import compiled
+
+    compiled._pieces.cache_clear()
+    yield
+    compiled._pieces.cache_clear()
 
 
 def png(array: np.ndarray) -> bytes:

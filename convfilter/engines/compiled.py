@@ -146,10 +146,17 @@ def _parts(stage: Stage) -> list[Part] | None:
     whole = Part.of(stage)
     if _find(whole):
         return [whole]
-    found = pieces(whole, shipped.has) or pieces(whole.unfused(), shipped.has)
+    found = _pieces(stage)
     if found is None and _cached(stage):
         return [whole]
     return found
+
+
+@lru_cache(maxsize=64)
+def _pieces(stage: Stage) -> list[Part] | None:
+    """A stage in pieces that came with the package; None where there are none."""
+    whole = Part.of(stage)
+    return pieces(whole, shipped.has) or pieces(whole.unfused(), shipped.has)
 
 
 def _compile(

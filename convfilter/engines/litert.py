@@ -48,7 +48,7 @@ def in_a_row(functions: Sequence[Run]) -> Run:
 
 
 def _copy(values: np.ndarray, into: np.ndarray) -> None:
-    into[...] = values
+    np.copyto(into, values, casting="no")  # pieces that don't fit together must not pass for pixels
 
 
 class _Interpreter:

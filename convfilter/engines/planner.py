@@ -1,6 +1,6 @@
 """The fastest exact rewriting of a convolution, chosen by a cost model fitted to measurements.
 
-A convolution may be replaced by the same one over blocks of columns (stages.banded) and, where its kernels
+A convolution may be replaced by the same one over blocks of columns (rewrites.banded) and, where its kernels
 are of low rank, by a pass down the columns and one along the rows. Whole-number kernels keep every bit: they
 are only split where the factors are whole numbers too. Others stay within ERROR of full scale.
 """
@@ -216,13 +216,15 @@ def _scale(weights: np.ndarray) -> int:
 def _whole_rank_one(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """column (kh, 1) and row (1, kw) of whole numbers (over a power of two) whose product is the kernel."""
     scale = _scale(kernel)
+    if np.abs(kernel * scale).sum() * WHITE >= EXACT:
+        return None
     whole = np.rint(kernel * scale).astype(np.int64)
     if not whole.any():
         return np.zeros((len(kernel), 1)), np.zeros((1, kernel.shape[1]))
     line = whole[np.argmax(np.abs(whole).sum(1))]
     line = line // np.gcd.reduce(line)
     column = whole @ line // (line @ line)
-    if np.abs(whole).sum() * WHITE >= EXACT or not np.array_equal(np.outer(column, line), whole):
+    if not np.array_equal(np.outer(column, line), whole):
         return None
     return column[:, None] / scale, line[None].astype(float)
 

@@ -17,7 +17,7 @@ from convfilter.engines.stages import Shape, Stage
 from convfilter.filters.layer import Pair
 from convfilter.filters.padding import Pad
 
-Fill = Callable[[np.ndarray], None]  # writes float32 of Stage.input_shape where the model reads it
+Fill = Callable[[np.ndarray], None]  # writes what has Stage.input_shape where the model reads it
 Take = Callable[[np.ndarray], np.ndarray]  # makes an array of its own of what the model has written
 Run = Callable[[Shape, Fill, Take], np.ndarray]  # a stage's model
 
@@ -43,7 +43,7 @@ def _after(source: LazyPlanes, stage: Stage, run: Run | None, pixels: Pixels | N
 
     def taken(result: np.ndarray) -> np.ndarray:
         planes = _planes(result, stage)
-        if pixels is not None and planes.dtype != np.uint8:
+        if pixels is not None and not stage.gives_bytes:
             return pixels.of_finite(planes)[:, :, : size[1]]
         return planes[:, :, : size[1]].copy()
 

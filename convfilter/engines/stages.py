@@ -29,7 +29,7 @@ MOST_POINTERS = 2**24  # LiteRT keeps one for each tap and pixel of a convolutio
 NO_PAD = Pad(0, 0, 0, 0)
 WIDE = 8  # phases
 BANDS = 16
-FLOATS, BYTES = np.dtype(np.float32), np.dtype(np.uint8)
+BYTES = np.dtype(np.uint8)
 
 
 class NoStep(BackendError):
@@ -156,14 +156,9 @@ class Stage:
     name: str = "direct"
 
     @property
-    def takes(self) -> np.dtype:
-        """The numbers that the steps take."""
-        return BYTES if self.steps[0] == FromBytes() else FLOATS
-
-    @property
-    def gives(self) -> np.dtype:
-        """The numbers that the steps give."""
-        return BYTES if self.steps[-1] == ToBytes() else FLOATS
+    def gives_bytes(self) -> bool:
+        """Whether its result is pixels already."""
+        return ToBytes() in self.steps
 
     @property
     def planar(self) -> bool:

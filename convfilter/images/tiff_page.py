@@ -162,9 +162,10 @@ def _checked_page(file: BinaryIO, tiff: "TiffFile", max_pixels: int, label: str,
 
 
 def _stores(page: "TiffPage", size: int, samples: int) -> bool:
-    """Whether a file of `size` bytes is large enough to store so many samples, packed or not: what is left
-    out of it, packed beyond measure, or pointed at many times is made up."""
-    return 0 < samples * max(_bits(page)) <= 8 * _PACKED * size
+    """Whether the tiles in a file of `size` bytes are large enough to store so many samples, packed or not:
+    what is left out of it, packed beyond measure, or pointed at many times is made up."""
+    stored = sum(dict(zip(page.dataoffsets, page.databytecounts, strict=False)).values())
+    return 0 < samples * max(_bits(page)) <= 8 * _PACKED * min(stored, size)
 
 
 def _whole(value: object) -> int:

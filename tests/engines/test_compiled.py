@@ -44,7 +44,7 @@ def own_cache(exported_once, tmp_path, monkeypatch):
 def forget():
     compiled._kept.clear()
     compiled._refused.clear()
-    for cached in (fingerprint.made_by, compiled._run_of, compiled._stages_of):
+    for cached in (fingerprint.made_by, compiled._run_of, compiled._stages_of, compiled._pieces):
         cached.cache_clear()
 
 

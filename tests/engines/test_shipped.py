@@ -42,10 +42,10 @@ def nothing_else(monkeypatch, tmp_path):
         raise NotCompiled(f"{form} is to be compiled")
 
     monkeypatch.setattr(compiled, "export", refuse)
-    for cached in (compiled._run_of, compiled._stages_of):
+    for cached in (compiled._run_of, compiled._stages_of, compiled._pieces):
         cached.cache_clear()
     yield
-    for cached in (compiled._run_of, compiled._stages_of):
+    for cached in (compiled._run_of, compiled._stages_of, compiled._pieces):
         cached.cache_clear()
 
 
