@@ -125,7 +125,11 @@ class Tiles:
             self._kept = dict([*others.items(), *found.items()][-_KEPT * len(numbers) :])
         if self._pool:
             for number in missing:
-                self._pool.submit(_settle, [found[number]], partial(self._decoded, number))
+                work = [found[number]], partial(self._decoded, number)
+                try:
+                    self._pool.submit(_settle, *work)
+                except RuntimeError:  # no thread can be started; others wait for the tile
+                    _settle(*work)
         else:
             for run in self._runs(missing):
                 _settle([found[number] for number in run], partial(self._read_run, run))
@@ -165,9 +169,8 @@ class Tiles:
             self._tiff.dataoffsets[number], min(self._tiff.databytecounts[number], 2 * full + 1024)
         )
         if self._packing in DEFLATED:
-            data = zlib.decompressobj().decompress(packed, full + 1)[
-                :full
-            ]  # one more: zlib checks its checksum
+            # One byte more, so that zlib checks its checksum
+            data = zlib.decompressobj().decompress(packed, full + 1)[:full]
         else:
             data = _by_libtiff(packed, self._packing, rows, self.page.row_bytes)
         tile = self._tiff.decode(data, number)[0]
@@ -232,7 +235,10 @@ class _Bytes:
     def read_into(self, target: np.ndarray, place: int) -> None:
         """Fill a contiguous array. Raises OSError where the file ends before that."""
         if self._descriptor is not None:
-            count = os.preadv(self._descriptor, [target.data], place)
+            left = target.reshape(-1).view(np.uint8)
+            while len(left) and (count := os.preadv(self._descriptor, [left.data], place)):
+                left, place = left[count:], place + count  # a read may be short, on a network disk say
+            count = target.nbytes - len(left)
         else:
             with self._lock:
                 self._file.seek(place)

@@ -20,9 +20,8 @@ _ARENA_MAX = -8  # glibc's M_ARENA_MAX
 _BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")  # OpenBLAS' own first
 _one_thread = False  # whether one_blas_thread has set that variable
 _FOLDERS = {"cache": ("XDG_CACHE_HOME", ".cache"), "config": ("XDG_CONFIG_HOME", ".config")}
-_LARGEST_BLOCK = (
-    2**25 - 2**17
-)  # bytes; with its header, in whole pages, below glibc's DEFAULT_MMAP_THRESHOLD_MAX
+# Bytes; with its header, in whole pages, below glibc's DEFAULT_MMAP_THRESHOLD_MAX
+_LARGEST_BLOCK = 2**25 - 2**17
 
 # Control groups, by version: the limit, what is in use, and the file cache therein, which can be taken back.
 _MEMORY = {
