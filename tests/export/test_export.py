@@ -99,7 +99,14 @@ def test_a_file_is_numpys_pad_and_scipys_correlate(tmp_path, extension, border):
     path = tmp_path / f"filter{extension}"
     sobel = convfilter.load("sobel-x")
     pipeline = Pipeline((Pad(9, 8, 1, 17, border), *make_pipeline(sobel, pad="valid").layers))
-    done = export(pipeline, path)
+    try:
+        done = export(pipeline, path)
+    except FilterError as error:
+        if (extension, border) == (".xml", "zero") and "gives results that differ from Keras'" in str(error):
+            pytest.skip(
+                "without AVX-512, OpenVINO 2026 reads beyond zeros wider than a kernel; it is refused"
+            )
+        raise
     assert (done.difference, done.files[path]) == (0, path.stat().st_size)
     for picture in (PICTURE, PICTURE[:4, :3]):
         padded = np.pad(picture.astype(float), ((9, 8), (1, 17)), mode=BORDERS[border])

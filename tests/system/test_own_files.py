@@ -273,7 +273,17 @@ def check_rebuilt(own_cache, by_scipy, change):
 @pytest.mark.slow
 def test_a_command_meets_a_broken_model(own_cache, photo, tmp_path):
     """As a process of its own: no traceback, and the picture."""
-    command = [sys.executable, "-m", "convfilter", "apply", "laplacian", photo, tmp_path / "out.png"]
+    options = ["--activation", "sparsemax", "--range", "rescale", "--quiet"]  # did not come compiled
+    command = [
+        sys.executable,
+        "-m",
+        "convfilter",
+        "apply",
+        "laplacian",
+        photo,
+        tmp_path / "out.png",
+        *options,
+    ]
     subprocess.run(command, check=True, timeout=120)
     wanted = (tmp_path / "out.png").read_bytes()
     (entry,) = own_cache.iterdir()

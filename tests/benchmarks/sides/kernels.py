@@ -41,7 +41,7 @@ def convfilter(weights: np.ndarray, picture: np.ndarray) -> Callable[[], Any]:
     from convfilter import make_kernel, make_pipeline
     from convfilter.engines.base import of_array
     from convfilter.engines.choose import choose_engine
-    from convfilter.processing.strips import in_order, strips
+    from convfilter.processing.strips import Block, Columns, blocks, in_parallel
 
     pipeline = make_pipeline(make_kernel(weights), border="reflect")
     engine = choose_engine(device="cpu")
@@ -50,11 +50,11 @@ def convfilter(weights: np.ndarray, picture: np.ndarray) -> Callable[[], Any]:
     def work() -> np.ndarray:
         result = engine.open(pipeline, of_array(picture[None]), 255.0)
 
-        def one(strip: tuple[int, int]) -> None:
-            found[:, slice(*strip)] = result.rows(*strip)
+        def one(block: Block[np.ndarray]) -> None:
+            found[:, slice(*block.rows)] = block.compute(*block.rows)
 
-        for _ in in_order(one, strips(result.size, len(weights)), engine.threads):
-            pass
+        columns = Columns(((0, result.size[1]),), lambda number: result.rows)
+        in_parallel(one, blocks(columns, result.size[0], len(weights)), engine.threads)
         return found
 
     return work
