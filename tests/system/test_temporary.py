@@ -199,14 +199,17 @@ def test_no_descriptor_is_left_open(tmp_path):
 
 
 def test_writers_killed_at_random(tmp_path):
-    """Twelve of them, four at a time in one folder: each file is whole, and after one more nothing else is there."""
+    """Four at a time, three times and until some leave a draft: each file is whole, and one more writer tidies up."""
     dice = random.Random(9)
-    for _ in range(3):
+    left = []
+    for turn in range(50):
         processes = [started(WRITER, tmp_path, name) for name in "abcd"]
         for process in dice.sample(processes, 4):
             time.sleep(dice.uniform(0, 0.05))
             assert killed(process) == b""
-    left = [name for name in names(tmp_path) if name.endswith(".tmp")]
+        left = [name for name in names(tmp_path) if name.endswith(".tmp")]
+        if left and turn >= 2:
+            break
     assert left, "no process was killed while it wrote"
     with atomic_write(tmp_path / "last") as file:
         file.write(hashlib.sha256(b"").digest())
