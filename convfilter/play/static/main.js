@@ -1,0 +1,103 @@
+// Starts the page: the engine, the views, and the address that says what they show.
+
+import { element, fill } from "./dom.js";
+import { format, parse, workOf } from "./state.js";
+import { Server } from "./server.js";
+import { view as filterView } from "./filter_view.js";
+import { view as pixelView } from "./pixel_view.js";
+import { view as windowView } from "./window_view.js";
+import { view as layersView } from "./layers_view.js";
+import { view as networkView } from "./network_view.js";
+import { view as figuresView } from "./figures_view.js";
+
+const VIEWS = [filterView, pixelView, windowView, layersView, networkView, figuresView];
+const TOKEN = "convfilter-token";
+
+/**
+ * What every view gets: `engine`, the `state` that the address names, `work` (what the engine is asked), and
+ * `go(changes)`, which changes the address. A view is {id, title, needs, create(app) → {element, show(app)}};
+ * needs names what the engine must have, such as a network.
+ */
+class App {
+  constructor(engine, start, token = null) {
+    Object.assign(this, { engine, start, token });
+    this.made = new Map();
+    addEventListener("hashchange", () => this.show());
+  }
+
+  get state() {
+    const state = { view: "filter", ...parse(location.hash) };
+    if (!state.filter.length) state.filter = this.start.filter;
+    state.picture ??= this.start.picture;
+    return state;
+  }
+
+  get work() {
+    return workOf(this.state);
+  }
+
+  /** The address of the present state with some changes; null leaves a value out. */
+  address(changes) {
+    return format({ ...this.state, ...changes });
+  }
+
+  /** Goes to an address; `replace` leaves no step to go back to, as while a slider is moved. */
+  go(changes, { replace = false } = {}) {
+    history[replace ? "replaceState" : "pushState"](null, "", this.address(changes));
+    this.show();
+  }
+
+  /** Says something in one line, such as an error; nothing takes it away. */
+  notice(text = "") {
+    const place = document.getElementById("notice");
+    place.textContent = text;
+    place.hidden = !text;
+  }
+
+  /** Runs something that may be refused, and says so where it is. */
+  async attempt(action) {
+    try {
+      this.notice();
+      return await action();
+    } catch (error) {
+      this.notice(error.message);
+      return null;
+    }
+  }
+
+  show() {
+    const { view: wanted } = this.state;
+    const views = VIEWS.filter((view) => !view.needs || this.start[view.needs]);
+    const view = views.find(({ id }) => id === wanted) ?? views[0];
+    fill(document.getElementById("views"), views.map(({ id, title }) => element("a", {
+      href: this.address({ view: id }), "aria-current": id === view.id ? "page" : null,
+    }, title)));
+    if (!this.made.has(view.id)) this.made.set(view.id, view.create(this));
+    const made = this.made.get(view.id);
+    const main = document.getElementById("main");
+    if (main.firstElementChild !== made.element) fill(main, made.element);
+    document.title = `${view.title} – convfilter`;
+    made.show(this);
+  }
+}
+
+/** The token that the address carried, kept for this tab and others, and taken out of the address. */
+function takeToken() {
+  const { token, ...state } = parse(location.hash);
+  if (token) {
+    localStorage.setItem(TOKEN, token);
+    history.replaceState(null, "", format(state));
+  }
+  return localStorage.getItem(TOKEN) ?? "";
+}
+
+/** The page of a server, or the one that stands alone: share.py puts its engine on the window. */
+async function run() {
+  const engine = globalThis.convfilterEngine ?? new Server(takeToken());
+  const start = await engine.start();
+  new App(engine, start).show();
+}
+
+run().catch((error) => {
+  fill(document.getElementById("main"), element("p", { class: "refusal", role: "alert" }, error.message));
+});
