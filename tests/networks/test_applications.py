@@ -1,5 +1,8 @@
 """Networks of keras.applications by name, with weights of chance in Keras' own folder."""
 
+import importlib
+
+import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -11,6 +14,8 @@ from convfilter.model.boot import keras
 from convfilter.networks import extract as ex
 from convfilter.networks.applications import APPLICATIONS, load_application
 from convfilter.networks.preprocess import WAYS, Preprocess
+
+legacy_h5_format = importlib.import_module("keras.src.legacy.saving.legacy_h5_format")
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
 
@@ -34,10 +39,8 @@ def mobilenet(folder):
     """The folder with MobileNet's file, of weights of chance."""
     keras.utils.set_random_seed(1)
     made = keras.applications.MobileNet(include_top=False, weights=None, input_shape=(224, 224, 3))
-    made.save_weights(folder / "models" / "mobilenet_1_0_224_tf_no_top.weights.h5")
-    (folder / "models" / "mobilenet_1_0_224_tf_no_top.weights.h5").rename(
-        folder / "models" / "mobilenet_1_0_224_tf_no_top.h5"
-    )
+    with h5py.File(folder / "models" / "mobilenet_1_0_224_tf_no_top.h5", "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, made)
     return folder
 
 
