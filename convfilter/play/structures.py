@@ -29,7 +29,8 @@ def structure(name: str) -> dict[str, Any]:
     """One network: its title, number of parameters, and layers from the input on.
 
     A layer has name, kind (Keras' class), shape (its output's, without the batch) and parameters; window and
-    stride, sides of squares, where it has windows; and the inception module that it is part of.
+    stride, sides of squares, where it has windows, the stride only where it is not 1; and the inception
+    module that it is part of.
     """
     from convfilter.model.boot import keras
 
@@ -61,7 +62,8 @@ def _layer(layer: "keras.layers.Layer") -> dict[str, Any]:
         "parameters": layer.count_params(),
     }
     if window := _side(layer, "kernel_size") or _side(layer, "pool_size"):
-        row |= {"window": window, "stride": _side(layer, "strides") or 1}
+        stride = _side(layer, "strides") or 1
+        row |= {"window": window, **({"stride": stride} if stride > 1 else {})}
     if name[:1].isdigit():  # 3a_1x1, or 3a, which joins the module's branches
         row["module"] = name.partition("_")[0]
     return row
@@ -77,7 +79,7 @@ def _side(layer: "keras.layers.Layer", name: str) -> int | None:
 
 def _block(found: dict[str, Any]) -> str:
     rows = "".join(f"      {_row(layer)},\n" for layer in found["layers"])
-    head = f'    title: {json.dumps(found["title"])},\n    parameters: {found["parameters"]},\n'
+    head = f"    title: {json.dumps(found['title'])},\n    parameters: {found['parameters']},\n"
     return f"{{\n{head}    layers: [\n{rows}    ],\n  }},\n"
 
 
