@@ -29,8 +29,7 @@ def structure(name: str) -> dict[str, Any]:
     """One network: its title, number of parameters, and layers from the input on.
 
     A layer has name, kind (Keras' class), shape (its output's, without the batch) and parameters; window and
-    stride, sides of squares, where it has windows, the stride only where it is not 1; and the inception
-    module that it is part of.
+    stride, sides of squares, where it has windows, the stride only where it is not 1.
     """
     from convfilter.model.boot import keras
 
@@ -64,8 +63,6 @@ def _layer(layer: "keras.layers.Layer") -> dict[str, Any]:
     if window := _side(layer, "kernel_size") or _side(layer, "pool_size"):
         stride = _side(layer, "strides") or 1
         row |= {"window": window, **({"stride": stride} if stride > 1 else {})}
-    if name[:1].isdigit():  # 3a_1x1, or 3a, which joins the module's branches
-        row["module"] = name.partition("_")[0]
     return row
 
 
