@@ -83,9 +83,13 @@ export function sentenceOf(step) {
   const values = step.windows.flatMap((window) => window.values.flat());
   if (step.layer.kind !== "conv") {
     const listed = values.length <= 12 ? ` of ${values.map((value) => short(value, 6)).join(", ")}` : "";
-    return `${place}${howOf(step.layer)}${listed} is ${short(step.value, 6)}.`;
+    return `${place}${lower(howOf(step.layer))}${listed} is ${short(step.value, 6)}.`;
   }
   return `${place}${spelled(step, values)}${after(step)}.`;
+}
+
+function lower(text) {
+  return text[0].toLowerCase() + text.slice(1);
 }
 
 function spelled({ windows, sum }, values) {

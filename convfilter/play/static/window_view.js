@@ -130,7 +130,7 @@ class WindowView {
     this.input.frame(now.rows, now.columns);
     const largest = Math.max(1e-9, ...plane.flat().map(Math.abs));
     const sofar = plane.map((row, y) => row.map((value, x) => (y * row.length + x <= step ? value : null)));
-    this.output.show(sofar, { tinted: true, largest });
+    this.output.show(sofar, { tinted: plane.flat().some((value) => value < 0), largest });
     this.output.frame([now.y], [now.x]);
     this.middle.show(now);
     this.line.setAttribute("aria-live", this.walker.playing ? "off" : "polite");
