@@ -58,8 +58,9 @@ function ticks(low, high, y) {
 
 function epochTicks(epochs, x) {
   const shown = [epochs[0], epochs[Math.floor(epochs.length / 2)], epochs.at(-1)];
-  return [...new Set(shown)].map((epoch) =>
-    svg("text", { x: x(epoch), y: HEIGHT - 8, "text-anchor": "middle" }, `epoch ${epoch}`));
+  return [...new Set(shown)].map((epoch, at, all) => svg("text", {
+    x: x(epoch), y: HEIGHT - 8, "text-anchor": at === 0 ? "start" : at === all.length - 1 ? "end" : "middle",
+  }, `epoch ${epoch}`));
 }
 
 function numbersOf(epochs, series) {

@@ -30,7 +30,8 @@ class NetworkView {
 
   desk() {
     const clear = element("button", { onclick: () => this.app.go({ drawing: null }) }, "Clear");
-    const help = "Draw with a finger, a pen or the mouse. By keys: arrows move the pen, space puts it down and lifts it.";
+    const help = "With a finger, a pen or the mouse; or arrow keys, which move the pen, and the space bar, "
+      + "which puts it down and lifts it.";
     return element("div", { class: "desk" },
       element("div", { class: "stack" }, this.drawing.element, element("div", { class: "row" }, clear),
         element("p", { class: "soft", id: "board-help" }, help)),
@@ -64,7 +65,9 @@ class NetworkView {
     this.facts.textContent = [`${short(known.parameters)} parameters`, `${known.layers.length} layers`, test]
       .filter(Boolean).join(" · ");
     this.empty();
-    fill(this.kernels, known.kernels.map((group) => this.kernelGroup(group)));
+    fill(this.kernels, element("p", { class: "soft" },
+      "Blue is below 0, red above. Each opens in Filter, on the photograph."),
+    known.kernels.map((group) => this.kernelGroup(group)));
     this.kernels.closest("section").hidden = !known.kernels.length;
     fill(this.curves, known.curves && chartsOf(known.curves));
     this.curves.closest("section").hidden = !known.curves;
@@ -87,7 +90,7 @@ class NetworkView {
     const best = predictions.reduce((most, one) => (one.probability > most.probability ? one : most));
     this.verdict.textContent = `${best.class}, ${percent(best.probability)}`;
     bars(this.bars, predictions, this.built.classes);
-    fill(this.prepared, pixels(prepared, gray, { role: "img", "aria-label": "The drawing as the network is given it" }));
+    fill(this.prepared, pixels(prepared, gray, { role: "img", "aria-label": "What the network is given" }));
     fill(this.maps, layers.map(mapsOf));
     this.maps.closest("section").hidden = false;
   }
@@ -102,15 +105,15 @@ class NetworkView {
   kernelGroup({ layer, files }) {
     const kernels = files.map((text) => ({ text, rows: rowsOf(JSON.parse(text).weights) }));
     const largest = Math.max(...kernels.flatMap(({ rows }) => rows.flat().map(Math.abs)));
-    return element("div", { class: "stack" }, element("h3", {}, layer),
-      element("p", { class: "soft" }, "Blue is below 0, red above. Each opens in Filter, on the photograph."),
-      element("div", { class: "kernels" }, kernels.map((kernel, at) => this.kernel(kernel, `${layer}, kernel ${at + 1}`, largest))));
+    const links = kernels.map((kernel, at) => this.kernel(kernel, `${layer}, kernel ${at + 1}`, largest));
+    return element("div", { class: "stack" }, element("h3", {}, layer), element("div", { class: "kernels" }, links));
   }
 
   kernel({ text, rows }, name, largest) {
     const words = `${name}: ${rows.map((row) => row.map((value) => short(value, 2)).join(" ")).join("; ")}`;
     const { picture } = this.app.state;
-    return element("a", { href: format({ view: "filter", filter: [text], picture }), title: words, "aria-label": name },
+    const address = format({ view: "filter", filter: [text], picture });
+    return element("a", { href: address, title: words, "aria-label": name },
       pixels(rows, signedColour(largest), { "aria-hidden": "true" }));
   }
 }
