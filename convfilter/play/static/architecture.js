@@ -25,16 +25,18 @@ export function blocksOf(layers) {
 export function architecture({ title, layers }, { bare = false } = {}) {
   const shown = bare ? layers.filter(({ kind }) => !SLIM.test(kind)) : layers;
   const largest = Math.max(...shown.map(sideOf));
-  let x = bare ? 4 : 34;
+  let right = 6;
   const drawn = blocksOf(shown).map((block) => {
-    const made = blockAt(block, x, largest, bare);
-    x += made.width + (bare ? 8 : Math.max(GAP, made.words - made.width + 10));
-    return made.node;
+    const words = bare || SLIM.test(block.kind) ? [] : wordsOf(block);
+    const form = formOf(block, largest);
+    const way = Math.max(form.width + form.slant + (bare ? 8 : GAP), ...words.map((text) => 6.7 * text.length + 12));
+    right += way;
+    return blockAt(block, form, right - way / 2, words);
   });
   const height = TALL * 1.4 + (bare ? 8 : LABELS);
   return svg("svg", {
-    viewBox: `0 0 ${Math.ceil(x)} ${height}`, class: bare ? "drawing" : "architecture", role: "img",
-    width: bare ? null : Math.ceil(x), height: bare ? null : height,
+    viewBox: `0 0 ${Math.ceil(right)} ${height}`, class: bare ? "drawing" : "architecture", role: "img",
+    width: bare ? null : Math.ceil(right), height: bare ? null : height,
     "aria-label": `${title}: ${layers.length - 1} layers, drawn as blocks`,
   }, drawn);
 }
@@ -43,30 +45,34 @@ function sideOf({ shape }) {
   return shape.length === 3 ? Math.max(shape[0], shape[1]) : 1;
 }
 
-function blockAt(block, x, largest, bare) {
-  const flat = block.shape.length < 3;
-  const tall = flat ? 14 + 8 * Math.log2(block.shape[0]) : 10 + (TALL - 10) * Math.sqrt(sideOf(block) / largest);
-  const width = flat ? 9 : SLIM.test(block.kind) ? 4 : 5 + 3.2 * Math.log2(block.shape.at(-1));
-  const slant = flat ? 0 : tall * 0.3;
-  const middle = TALL * 0.85;
-  const top = middle - tall / 2;
-  const words = bare || SLIM.test(block.kind) ? null : wordsOf(block, x + (width + slant) / 2);
-  const node = svg("g", { class: `block ${kindOf(block)}` }, svg("title", {}, said(block)),
-    slant && svg("path", { class: "top", d: `M${x},${top} l${slant},${-slant} h${width} l${-slant},${slant} z` }),
-    slant && svg("path", { class: "side", d: `M${x + width},${top} l${slant},${-slant} v${tall} l${-slant},${slant} z` }),
-    svg("rect", { x, y: top, width, height: tall }), block.module && stripes(x, top, width, tall), words);
-  return { node, width: width + slant, words: words ? 62 : 0 };
+/** How tall and wide a block is, and how far it goes back. */
+function formOf(block, largest) {
+  const { shape, kind } = block;
+  if (shape.length < 3) return { tall: 14 + 8 * Math.log2(shape[0]), width: SLIM.test(kind) ? 4 : 9, slant: 0 };
+  const tall = 10 + (TALL - 10) * Math.sqrt(sideOf(block) / largest);
+  return { tall, width: SLIM.test(kind) ? 4 : 5 + 3.2 * Math.log2(shape.at(-1)), slant: tall * 0.3 };
+}
+
+/** A block with its middle at `middle`, and its words below. */
+function blockAt(block, { tall, width, slant }, middle, words) {
+  const [x, y] = [middle - (width + slant) / 2, TALL * 0.85 - tall / 2];
+  return svg("g", { class: `block ${kindOf(block)}` }, svg("title", {}, said(block)),
+    slant > 0 && svg("path", { class: "top", d: `M${x},${y} l${slant},${-slant} h${width} l${-slant},${slant} z` }),
+    slant > 0 && svg("path", { class: "side", d: `M${x + width},${y} l${slant},${-slant} v${tall} l${-slant},${slant} z` }),
+    svg("rect", { x, y, width, height: tall }), block.module && stripes(x, y, width, tall),
+    words.map((text, at) => svg("text", {
+      x: middle, y: TALL * 1.4 + 14 + at * 15, "text-anchor": "middle", class: at === 0 ? "name" : null,
+    }, text)));
 }
 
 /** The four branches of an inception module. */
 function stripes(x, top, width, tall) {
-  return [1, 2, 3].map((part) => svg("line", { x1: x, x2: x + width, y1: top + tall * part / 4, y2: top + tall * part / 4 }));
+  const line = (y) => svg("line", { x1: x, x2: x + width, y1: y, y2: y });
+  return [1, 2, 3].map((part) => line(top + tall * part / 4));
 }
 
-function wordsOf(block, x) {
-  const y = TALL * 1.4;
-  const line = (text, down, name) => svg("text", { x, y: y + down, "text-anchor": "middle", class: name }, text);
-  return [line(block.module ?? block.name, 14, "name"), line(block.shape.join("×"), 29, null), line(whatOf(block), 44, null)];
+function wordsOf(block) {
+  return [block.module ?? block.name, block.shape.join("×"), whatOf(block)];
 }
 
 function whatOf({ kind, window, stride, module, parts }) {

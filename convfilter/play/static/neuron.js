@@ -38,7 +38,8 @@ export class NeuronPanel {
     this.picture = element("div", { class: "neuron-picture" });
     this.line = element("p", { class: "line number", "aria-live": "polite" });
     this.fields = element("div", { class: "neuron-fields" });
-    this.element = element("div", { class: "stack" }, this.picture, this.line, this.fields);
+    this.element = element("div", { class: "stack" }, this.line,
+      element("div", { class: "neuron-panel" }, this.picture, this.fields));
   }
 
   show(state) {
@@ -95,11 +96,12 @@ export function neuronDrawing(neuron, apart, bare = false) {
     const y = 40 + at * 60;
     return svg("g", {}, svg("line", { x1: 62, y1: y, x2: 206, y2: 100, class: "wire" }),
       svg("circle", { cx: 40, cy: y, r: 22, class: "node" }), text(40, y + 5, short(input, 3)),
-      !bare && text(100, y + (at - 1) * -14 - 6, `× ${short(neuron.weights[at], 3)} = ${short(products[at], 3)}`, "small", "start"));
+      !bare && text(118, y + (at - 1) * -23 + 4, `× ${short(neuron.weights[at], 3)} = ${short(products[at], 3)}`, "small edge"));
   });
   const body = apart
-    ? [svg("circle", { cx: 240, cy: 100, r: 36, class: "node sum" }), text(240, 95, "Σ", "big"), text(240, 118, short(sum, 3)),
-      svg("line", { x1: 276, y1: 100, x2: 320, y2: 100, class: "wire" }), curve(320, 58, neuron.activation, sum)]
+    ? [svg("circle", { cx: 240, cy: 100, r: 36, class: "node sum" }), text(240, 95, "Σ", "big"),
+      text(240, 118, short(sum, 3)), svg("line", { x1: 276, y1: 100, x2: 320, y2: 100, class: "wire" }),
+      curve(320, 58, neuron.activation, sum)]
     : [svg("circle", { cx: 262, cy: 100, r: 58, class: "node sum" }), text(262, 90, "Σ", "big"),
       text(262, 122, neuron.activation, "small"), svg("line", { x1: 320, y1: 100, x2: 404, y2: 100, class: "wire" })];
   return svg("svg", { viewBox: "0 0 480 200", class: bare ? "drawing" : "neuron", role: "img",
@@ -112,7 +114,8 @@ function curve(left, top, name, at) {
   const side = 84;
   const x = (value) => left + side * (Math.max(-4, Math.min(4, value)) + 4) / 8;
   const y = (value) => top + side * (1 - (Math.max(-2, Math.min(2, value)) + 2) / 4);
-  const steps = Array.from({ length: 81 }, (_, index) => index / 10 - 4);
+  const steps = Array.from({ length: 81 }, (_, index) => index / 10 - 4)
+    .filter((value) => Math.abs(FUNCTIONS[name](value)) <= 2);
   const points = steps.map((value) => `${x(value)},${y(FUNCTIONS[name](value))}`).join(" ");
   return svg("g", {}, svg("rect", { x: left, y: top, width: side, height: side, rx: 6, class: "node" }),
     svg("line", { x1: left, x2: left + side, y1: y(0), y2: y(0), class: "axis" }),

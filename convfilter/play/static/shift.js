@@ -2,6 +2,7 @@
 
 import { element, fill, label } from "./dom.js";
 import { Cells } from "./cells.js";
+import { percent } from "./charts.js";
 import { GRIDS, moved } from "./grids.js";
 
 const WORK = { filter: [JSON.stringify({
@@ -30,7 +31,8 @@ export class ShiftPanel {
       Object.entries(COPIES).map(([value, { title }]) => element("option", { value }, title)));
     this.rows = element("div", { class: "stack" });
     this.element = element("div", { class: "stack" }, element("div", { class: "narrow" },
-      label("The copy is", this.select)), this.rows);
+      label("The copy is", this.select, "By how much two maps differ: the sum of the differences, as a part of "
+        + "the sum of all numbers.")), this.rows);
   }
 
   async show({ move }) {
@@ -46,7 +48,6 @@ export class ShiftPanel {
   draw([first, second], by) {
     const shown = first.map((layer, at) => [layer, second[at]]).filter(([{ kind }]) => kind !== "pad");
     fill(this.rows, shown.map(([one, two], at) => pairOf(one, two, at <= 1 ? by : null)));
-    this.rows.querySelectorAll("table").forEach((table) => table.closest("figure").classList.add("shift-map"));
   }
 }
 
@@ -65,13 +66,13 @@ function mapOf(name, rows) {
 }
 
 function wordsOf(left, right, by) {
-  const total = left.length * left[0].length;
-  const plain = `${differing(left, right)} of ${total} numbers differ`;
-  if (!by) return `${plain}.`;
-  return `${plain}; with the first map moved along, ${differing(moved(left, ...by), right)}.`;
+  const plain = `Place by place they differ by ${percent(difference(left, right), 0)}`;
+  return by ? `${plain}; with the first moved along, by ${percent(difference(moved(left, ...by), right), 0)}.` : `${plain}.`;
 }
 
-/** How many numbers of two maps are not the same. */
-function differing(left, right) {
-  return left.flat().filter((value, at) => value !== right.flat()[at]).length;
+/** The sum of the differences between two maps, as a part of the sum of their numbers. */
+function difference(left, right) {
+  const [one, two] = [left.flat(), right.flat()];
+  const sum = (values) => values.reduce((total, value) => total + Math.abs(value), 0);
+  return sum(one.map((value, at) => value - two[at])) / (sum(one) + sum(two) || 1);
 }

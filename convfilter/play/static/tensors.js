@@ -57,10 +57,11 @@ export class TensorPanel {
     return `(${numbers.join(", ")})`;
   }
 
-  /** The address: at, the index of the number that is marked, "1,0,2". */
-  show({ at }) {
-    const wanted = (at ?? "").split(",").map(Number);
-    const index = wanted.length === this.shape.length && valueSafe(this.array, wanted) ? wanted : this.shape.map(() => 0);
+  /** The address: index, that of the number that is marked, "1,0,2". */
+  show({ index: said }) {
+    const wanted = (said ?? "").split(",").map(Number);
+    const known = wanted.length === this.shape.length && safe(this.array, wanted) !== undefined;
+    const index = known ? wanted : this.shape.map(() => 0);
     for (const [key, nodes] of this.places) {
       const marked = key === String(index);
       nodes.forEach((node) => node.classList.toggle("marked", marked));
@@ -92,7 +93,7 @@ export class TensorPanel {
     const value = valueAt(this.array, index);
     const name = `${value}, ${index.map((part, axis) => `${this.axes[axis]} ${part}`).join(", ")}`;
     const node = element("button", { "aria-label": name,
-      onclick: () => this.app.go({ at: index.join(",") }, { replace: true }) }, String(value).replace("-", "−"));
+      onclick: () => this.app.go({ index: index.join(",") }, { replace: true }) }, String(value).replace("-", "−"));
     return this.remember(index, node);
   }
 
@@ -112,6 +113,7 @@ export class TensorPanel {
   }
 }
 
-function valueSafe(array, index) {
-  return index.reduce((part, at) => part?.[at], array) !== undefined;
+/** A value, undefined where there is no such place. */
+function safe(array, index) {
+  return index.reduce((part, at) => part?.[at], array);
 }
