@@ -87,26 +87,43 @@ function bracketed(value) {
   return value < 0 ? `(${short(value)})` : short(value);
 }
 
+function word(x, y, text, name = null) {
+  return svg("text", { x, y, "text-anchor": "middle", class: name }, text);
+}
+
+function wire(x1, y1, x2, y2) {
+  return svg("line", { x1, y1, x2, y2, class: "wire" });
+}
+
+/** A word on a wire, with paper behind it. */
+function onWire(x, y, text) {
+  const width = 7.4 * text.length + 6;
+  return [svg("rect", { x: x - width / 2, y: y - 9, width, height: 18, class: "paper" }), word(x, y + 4, text, "small")];
+}
+
+const MIDDLE = 100; // the height of sum and output; the inputs lie 60 apart
+
 /** The drawing: joined, one circle; apart, the sum and then the activation with its curve. */
 export function neuronDrawing(neuron, apart, bare = false) {
   const { products, sum, value } = fire(neuron);
-  const text = (x, y, words, name = null, anchor = "middle") =>
-    svg("text", { x, y, "text-anchor": anchor, class: name }, words);
-  const inputs = neuron.inputs.map((input, at) => {
-    const y = 40 + at * 60;
-    return svg("g", {}, svg("line", { x1: 62, y1: y, x2: 206, y2: 100, class: "wire" }),
-      svg("circle", { cx: 40, cy: y, r: 22, class: "node" }), text(40, y + 5, short(input, 3)),
-      !bare && text(118, y + (at - 1) * -23 + 4, `× ${short(neuron.weights[at], 3)} = ${short(products[at], 3)}`, "small edge"));
-  });
-  const body = apart
-    ? [svg("circle", { cx: 240, cy: 100, r: 36, class: "node sum" }), text(240, 95, "Σ", "big"),
-      text(240, 118, short(sum, 3)), svg("line", { x1: 276, y1: 100, x2: 320, y2: 100, class: "wire" }),
-      curve(320, 58, neuron.activation, sum)]
-    : [svg("circle", { cx: 262, cy: 100, r: 58, class: "node sum" }), text(262, 90, "Σ", "big"),
-      text(262, 122, neuron.activation, "small"), svg("line", { x1: 320, y1: 100, x2: 404, y2: 100, class: "wire" })];
+  const heights = neuron.inputs.map((_, at) => MIDDLE + (at - 1) * 60);
   return svg("svg", { viewBox: "0 0 480 200", class: bare ? "drawing" : "neuron", role: "img",
-    "aria-label": `A neuron with sum ${short(sum)} and output ${short(value)}` }, inputs, body,
-  svg("line", { x1: 404, y1: 100, x2: 424, y2: 100, class: "wire" }), text(450, 106, short(value, 3), "result"));
+    "aria-label": `A neuron with sum ${short(sum)} and output ${short(value)}` },
+  heights.map((y) => wire(62, y, 206, MIDDLE)), wire(240, MIDDLE, 424, MIDDLE),
+  heights.map((y, at) => [svg("circle", { cx: 40, cy: y, r: 22, class: "node" }), word(40, y + 5, short(neuron.inputs[at], 3))]),
+  bare ? [] : heights.map((y, at) =>
+    onWire(122, y + (MIDDLE - y) * 0.4, `× ${short(neuron.weights[at], 3)} = ${short(products[at], 3)}`)),
+  apart ? halves(neuron, sum) : whole(neuron), word(450, MIDDLE + 6, short(value, 3), "result"));
+}
+
+function whole({ bias, activation }) {
+  return [svg("circle", { cx: 262, cy: MIDDLE, r: 58, class: "node sum" }), word(262, 88, "Σ", "big"),
+    word(262, 112, `+ ${short(bias, 3)}`), word(262, 136, activation, "small")];
+}
+
+function halves({ bias, activation }, sum) {
+  return [svg("circle", { cx: 240, cy: MIDDLE, r: 36, class: "node sum" }), word(240, 95, "Σ", "big"),
+    word(240, 118, short(sum, 3)), word(240, 158, `bias ${short(bias, 3)}`, "small"), curve(320, 58, activation, sum)];
 }
 
 /** A function from −4 to 4 in a box, with a dot where the sum is. */
