@@ -37,8 +37,8 @@ export const FIGURES = [
   },
   {
     number: 4, title: "Edges that lean neither way", drawing: "sobelx",
-    text: "sobel-x subtracts what lies left from what lies right. Where both are alike the result is 0, where the "
-      + "picture turns brighter it is positive, and where it turns darker, negative. A view that shows the sign keeps both.",
+    text: "sobel-x subtracts what lies left from what lies right. Where both are alike the result is 0, where "
+      + "the picture turns brighter it is positive, where it turns darker, negative. A signed view keeps both.",
     state: { view: "filter", filter: ["sobel-x"], range: "signed", color: "gray" },
   },
   {
@@ -56,7 +56,7 @@ export const FIGURES = [
   {
     number: 7, title: "AlexNet", drawing: "alexnet",
     text: "2012: the same plan for large colour pictures. It begins with windows of 11×11 in steps of 4, takes ReLU "
-      + "for an activation, and has nearly all of its 61 million parameters in the first two dense layers.",
+      + "for an activation, and has nine tenths of its 61 million parameters in the first two dense layers.",
     state: { view: "figures", figure: 7 },
   },
   {
@@ -109,8 +109,8 @@ export const FIGURES = [
   },
   {
     number: 16, title: "8×8 without padding", drawing: "valid",
-    text: "Without padding every 3×3 layer takes one pixel off each side: 8×8 becomes 6×6. After three more layers "
-      + "nothing of the picture would be left.",
+    text: "Without padding every 3×3 layer takes one pixel off each side: 8×8 becomes 6×6. Behind two more "
+      + "there are 2×2 left, too few for another window.",
     state: { view: "window", filter: ["sobel-x"], grid: "eight", pad: "valid" },
   },
   {
@@ -122,7 +122,7 @@ export const FIGURES = [
   {
     number: 18, title: "GoogLeNet", drawing: "googlenet",
     text: "2014: modules that look with windows of 1×1, 3×3 and 5×5 at the same time and lay the maps side by side. "
-      + "1×1 convolutions first make few channels of many; with seven million parameters it is 20 times smaller than VGG-16.",
+      + "1×1 convolutions first make few channels of many: seven million parameters, a twentieth of VGG-16's.",
     state: { view: "figures", figure: 18 },
   },
   {
@@ -158,7 +158,7 @@ export const FIGURES = [
   {
     number: 24, title: "Two layers and a pool", drawing: "experimentPool",
     text: "The same with a max-pool of 2 behind it. Half as wide and half as high, the lines are still there: the "
-      + "largest of four numbers is kept, and thin lines grow thicker beside what is around them.",
+      + "largest of four numbers is kept, and thin lines take up more of the picture.",
     state: { view: "layers", filter: [EXPERIMENT_POOL] },
   },
 ];

@@ -57,11 +57,14 @@ class FiguresView {
   }
 
   index() {
-    if (this.shown === "index") return;
-    this.shown = "index";
+    const { picture } = this.app.state;
+    const before = this.shown;
+    if (before === `index ${picture}`) return;
+    this.shown = `index ${picture}`;
     const head = element("header", { class: "stack" }, element("h2", {}, "Figures"), element("p", { class: "lead" },
       "Twenty-four pictures of how a convolution works, each of them set up so that it can be touched."));
     fill(this.element, head, element("ol", { class: "cards" }, FIGURES.map((figure) => this.card(figure))));
+    this.element.querySelector(`[data-figure="${before}"]`)?.focus();
   }
 
   card({ number, title, text, drawing, state }) {

@@ -69,7 +69,9 @@ export class Walker {
     this.timer = setTimeout(() => this.advance(), 1000 / Number(this.speed.value));
   }
 
+  /** The next step, unless another view has been opened meanwhile. */
   advance() {
+    if (!this.element.isConnected) return this.pause();
     this.set(this.step + 1, this.count);
     if (this.step === this.count - 1) this.pause();
     this.stepped(this.step, this.playing);

@@ -18,6 +18,7 @@ class WindowView {
     this.write = afterPause(120, (rows) => this.app.go({ grid: gridText(rows) }, { replace: true }));
     this.input = new Cells("Input", (y, x, value) => this.type(y, x, value));
     this.output = new Cells("Output so far");
+    this.output.table.addEventListener("click", ({ target }) => this.pick(target.closest("td")));
     this.middle = new StepView();
     this.titles = ["", "", ""].map(() => element("h3", {}));
     this.hint = element("p", { class: "soft" });
@@ -82,6 +83,9 @@ class WindowView {
     this.channel = Math.min(Number(this.state.channel) || 0, values.length - 1);
     const names = Object.fromEntries(found.map(({ layer, index }) => [index, layer.label ?? layer.keras]));
     this.controls.show(this.state, names, this.index, values.length, this.channel);
+    const shown = [this.asked, this.index, this.channel].join(" ");
+    if (shown !== this.shown) this.walker.pause();
+    this.shown = shown;
     const count = values[0].length * values[0][0].length;
     if (!this.walker.playing) this.walker.set(Number(this.state.step) || 0, count);
     this.title(layers[this.index + 1], values[0]);
@@ -141,6 +145,12 @@ class WindowView {
   stepped(step, playing) {
     this.draw(step);
     if (!playing) this.app.go({ step: step || null, play: null }, { replace: true });
+  }
+
+  /** A click on an output goes to its step; by keys the slider does. */
+  pick(cell) {
+    const step = this.output.cells.flat().indexOf(cell);
+    if (step >= 0) this.walker.to(step);
   }
 
   type(y, x, value) {
