@@ -1,4 +1,5 @@
-// A network's structure as a drawing: every layer a block, as tall as its maps are large, as wide as there are many.
+// A network's structure as a drawing: every layer a block, as tall as its maps are large, and as
+// wide as there are many.
 
 import { element, svg } from "./dom.js";
 import { short } from "./numbers.js";
@@ -6,7 +7,9 @@ import { short } from "./numbers.js";
 const TALL = 120; // of the largest maps
 const GAP = 22;
 const LABELS = 58;
-const KINDS = { Conv: "conv", Pool: "pool", SubSampling: "pool", Dense: "dense", Input: "input", Padding: "pad" };
+const KINDS = {
+  Conv: "conv", Pool: "pool", SubSampling: "pool", Dense: "dense", Input: "input", Padding: "pad",
+};
 const SLIM = /Dropout|Flatten|Normalization|Padding/; // changes nothing to see: drawn thin, without words
 
 /** Layers as blocks: the parts of an inception module ("3a_1x1", … "3a") are one. */
@@ -29,7 +32,8 @@ export function architecture({ title, layers }, { bare = false } = {}) {
   const drawn = blocksOf(shown).map((block) => {
     const words = bare || SLIM.test(block.kind) ? [] : wordsOf(block);
     const form = formOf(block, largest);
-    const way = Math.max(form.width + form.slant + (bare ? 8 : GAP), ...words.map((text) => 6.7 * text.length + 12));
+    const wide = words.map((text) => 6.7 * text.length + 12);
+    const way = Math.max(form.width + form.slant + (bare ? 8 : GAP), ...wide);
     right += way;
     return blockAt(block, form, right - way / 2, words);
   });
@@ -48,17 +52,20 @@ function sideOf({ shape }) {
 /** How tall and wide a block is, and how far it goes back. */
 function formOf(block, largest) {
   const { shape, kind } = block;
-  if (shape.length < 3) return { tall: 14 + 8 * Math.log2(shape[0]), width: SLIM.test(kind) ? 4 : 9, slant: 0 };
+  const slim = SLIM.test(kind);
+  if (shape.length < 3) return { tall: 14 + 8 * Math.log2(shape[0]), width: slim ? 4 : 9, slant: 0 };
   const tall = 10 + (TALL - 10) * Math.sqrt(sideOf(block) / largest);
-  return { tall, width: SLIM.test(kind) ? 4 : 5 + 3.2 * Math.log2(shape.at(-1)), slant: tall * 0.3 };
+  return { tall, width: slim ? 4 : 5 + 3.2 * Math.log2(shape.at(-1)), slant: tall * 0.3 };
 }
 
 /** A block with its middle at `middle`, and its words below. */
 function blockAt(block, { tall, width, slant }, middle, words) {
   const [x, y] = [middle - (width + slant) / 2, TALL * 0.85 - tall / 2];
   return svg("g", { class: `block ${kindOf(block)}` }, svg("title", {}, said(block)),
-    slant > 0 && svg("path", { class: "top", d: `M${x},${y} l${slant},${-slant} h${width} l${-slant},${slant} z` }),
-    slant > 0 && svg("path", { class: "side", d: `M${x + width},${y} l${slant},${-slant} v${tall} l${-slant},${slant} z` }),
+    svg("path", { class: "top", d: `M${x},${y} l${slant},${-slant} h${width} l${-slant},${slant} z` }),
+    svg("path", {
+      class: "side", d: `M${x + width},${y} l${slant},${-slant} v${tall} l${-slant},${slant} z`,
+    }),
     svg("rect", { x, y, width, height: tall }), block.module && stripes(x, y, width, tall),
     words.map((text, at) => svg("text", {
       x: middle, y: TALL * 1.4 + 14 + at * 15, "text-anchor": "middle", class: at === 0 ? "name" : null,
@@ -88,14 +95,17 @@ function kindOf({ kind, module }) {
 
 function said({ name, module, kind, shape, parts }) {
   const weights = parts.reduce((sum, { parameters }) => sum + parameters, 0);
-  return `${module ?? name}, ${module ? "inception module" : kind}: ${shape.join("×")}, ${short(weights)} parameters`;
+  const what = module ? "inception module" : kind;
+  return `${module ?? name}, ${what}: ${shape.join("×")}, ${short(weights)} parameters`;
 }
 
 /** Every layer in a table, which says what the drawing shows. */
 export function layerTable({ layers }) {
   const head = ["Layer", "Keras", "Window", "Output", "Parameters"];
-  const rows = layers.map(({ name, kind, window, stride, shape, parameters }) => [
-    name, kind, window ? `${window}×${window}${stride ? `, stride ${stride}` : ""}` : "", shape.join("×"), short(parameters)]);
+  const looks = ({ window, stride }) =>
+    (window ? `${window}×${window}${stride ? `, stride ${stride}` : ""}` : "");
+  const rows = layers.map((layer) => [
+    layer.name, layer.kind, looks(layer), layer.shape.join("×"), short(layer.parameters)]);
   return element("div", { class: "scroll" }, element("table", { class: "layer-table" },
     element("thead", {}, element("tr", {}, head.map((text) => element("th", { scope: "col" }, text)))),
     element("tbody", {}, rows.map(([name, ...rest]) => element("tr", {},

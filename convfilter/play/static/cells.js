@@ -12,7 +12,8 @@ export class Cells {
     this.edited = edited;
     this.table = element("table", { "aria-label": name });
     this.mark = element("div", { class: "frame", hidden: true });
-    this.element = element("div", { class: "cells" }, element("div", { class: "inner" }, this.table, this.mark));
+    const inner = element("div", { class: "inner" }, this.table, this.mark);
+    this.element = element("div", { class: "cells" }, inner);
     if (edited) this.table.addEventListener("keydown", (event) => this.move(event));
   }
 
@@ -102,6 +103,7 @@ export class Cells {
 
   /** Outlines the cells whose value this is, as the largest of a pool. */
   outline(value) {
-    this.cells.flat().forEach((cell) => cell.classList.toggle("winner", cell.textContent === short(value, 3)));
+    const text = short(value, 3);
+    for (const cell of this.cells.flat()) cell.classList.toggle("winner", cell.textContent === text);
   }
 }

@@ -32,9 +32,10 @@ export function curves(title, epochs, series) {
   const [low, high] = [Math.min(...all), Math.max(...all)];
   const x = scale(epochs[0], epochs.at(-1), EDGE.left, WIDTH - EDGE.right);
   const y = scale(low, high, HEIGHT - EDGE.bottom, EDGE.top);
+  const ends = series.map(({ name, values }) => `${name} ends at ${short(values.at(-1))}`);
   const picture = svg("svg", {
     viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "curves", role: "img",
-    "aria-label": `${title}: ${series.map(({ name, values }) => `${name} ends at ${short(values.at(-1))}`).join("; ")}`,
+    "aria-label": `${title}: ${ends.join("; ")}`,
   }, ticks(low, high, y), epochTicks(epochs, x), series.map(({ values, dashed }) => svg("polyline", {
     class: dashed ? "dashed" : null,
     points: values.map((value, at) => `${x(epochs[at])},${y(value)}`).join(" "),

@@ -16,8 +16,8 @@ export class Confusion {
 
   build({ confusion, classes }) {
     Object.assign(this, { confusion, classes });
-    const head = element("tr", {}, element("th", { scope: "col" }, element("span", { class: "soft" }, "is \\ taken for")),
-      classes.map((name) => element("th", { scope: "col" }, name)), element("th", { scope: "col" }, "right"));
+    const heads = ["is \\ taken for", ...classes, "right"];
+    const head = element("tr", {}, heads.map((name) => element("th", { scope: "col" }, name)));
     fill(this.place, element("table", { class: "grid confusion" },
       element("caption", { class: "soft" }, "Rows: what a picture is. Columns: what it was taken for."),
       element("thead", {}, head), element("tbody", {}, confusion.map((row, truth) => this.row(row, truth)))));
@@ -25,7 +25,8 @@ export class Confusion {
 
   row(row, truth) {
     const total = row.reduce((sum, count) => sum + count, 0);
-    const most = Math.max(1, ...this.confusion.flatMap((line, at) => line.filter((_, taken) => taken !== at)));
+    const wrong = this.confusion.flatMap((line, at) => line.filter((_, taken) => taken !== at));
+    const most = Math.max(1, ...wrong);
     return element("tr", {}, element("th", { scope: "row" }, this.classes[truth]),
       row.map((count, taken) => this.cell(count, truth, taken, most)),
       element("td", { class: "right" }, total ? percent(row[truth] / total) : "–"));

@@ -1,4 +1,5 @@
-// A board to draw a digit on, white on black, by pointer or keys. Its strokes are text, so that an address holds them.
+// A board to draw a digit on, white on black, by pointer or keys. Its strokes can be written as text, for an
+// address to hold them.
 
 import { element } from "./dom.js";
 
@@ -132,7 +133,8 @@ export class Drawing {
 
 function trace(context, strokes, scale) {
   context.setTransform(scale, 0, 0, scale, 0, 0);
-  Object.assign(context, { fillStyle: "#000", strokeStyle: "#fff", lineWidth: PEN, lineCap: "round", lineJoin: "round" });
+  Object.assign(context, { fillStyle: "#000", strokeStyle: "#fff", lineWidth: PEN });
+  Object.assign(context, { lineCap: "round", lineJoin: "round" });
   context.fillRect(0, 0, SIDE, SIDE);
   for (const stroke of strokes) {
     context.beginPath();

@@ -37,7 +37,8 @@ function convolution() {
   const weights = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]];
   const numbers = weights.flatMap((row, y) => row.map((value, x) =>
     word(129 + x * 18, 54 + y * 18, String(value).replace("-", "−"), "tiny")));
-  return drawing(grid(8, 20, 6, 6, 15, (y, x) => (x > 2 ? "dark" : null)), frame(38, 50, 45, 45), word(110, 70, "×"),
+  return drawing(
+    grid(8, 20, 6, 6, 15, (y, x) => (x > 2 ? "dark" : null)), frame(38, 50, 45, 45), word(110, 70, "×"),
     grid(120, 41, 3, 3, 18), numbers, word(186, 70, "="), grid(202, 54, 1, 1, 24, () => "accent"));
 }
 
@@ -49,8 +50,9 @@ function pooling() {
 
 function field() {
   const row = (y, count) => grid(120 - count * 12, y, 1, count, 24, () => (count < 7 ? "accent" : null));
-  const cone = (y, above, below) => svg("path", { class: "cone",
-    d: `M${120 - above * 12},${y} L${120 - below * 12},${y + 21} H${120 + below * 12 - 2} L${120 + above * 12 - 2},${y} z` });
+  const cone = (y, above, below) => svg("polygon", { class: "cone", points: [
+    [120 - above * 12, y], [120 - below * 12, y + 21], [118 + below * 12, y + 21], [118 + above * 12, y],
+  ].join(" ") });
   return drawing(row(6, 1), cone(28, 1, 3), row(50, 3), cone(72, 3, 5), row(94, 7), row(94, 5));
 }
 
@@ -89,14 +91,13 @@ function planes(count, rows, columns, words, names) {
 }
 
 const COLOURS = ["red", "green", "blue"];
-const STRUCTURE = (name) => () => architecture(STRUCTURES[name], { bare: true });
 
 export const DRAWINGS = {
   convolution, pooling, field, strides, shift,
   joined: () => neuronDrawing(neuronOf(), false, true),
   apart: () => neuronDrawing(neuronOf(), true, true),
-  lenet5: STRUCTURE("lenet5"), alexnet: STRUCTURE("alexnet"), zfnet: STRUCTURE("zfnet"), vgg16: STRUCTURE("vgg16"),
-  googlenet: STRUCTURE("googlenet"),
+  ...Object.fromEntries(Object.entries(STRUCTURES).map(([name, structure]) =>
+    [name, () => architecture(structure, { bare: true })])),
   nine: sizes(9), valid: sizes(8), same: sizes(10, 1),
   last: planes(3, 3, 4, "(row, column, channel)", COLOURS),
   first: planes(3, 3, 4, "(channel, row, column)", COLOURS),
@@ -120,6 +121,6 @@ export function drawingOf(name, engine, picture) {
   engine.apply(PICTURES[name], picture).then(({ bitmap }) => {
     Object.assign(canvas, { width: bitmap.width, height: bitmap.height });
     canvas.getContext("2d").drawImage(bitmap, 0, 0);
-  }, () => canvas.replaceWith(DRAWINGS.convolution())); // an engine without that filter, such as a shared page's
+  }, () => canvas.replaceWith(DRAWINGS.convolution())); // a shared page's engine lacks some filters
   return canvas;
 }

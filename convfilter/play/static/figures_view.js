@@ -13,7 +13,8 @@ import { TensorPanel } from "./tensors.js";
 
 const TITLES = { filter: "Filter", pixel: "Pixel", window: "Window", layers: "Layers", figures: "Figures" };
 const PANELS = {
-  2: (app) => new NeuronPanel(app, false), 10: (app) => new NeuronPanel(app, true), 14: (app) => new ShiftPanel(app),
+  2: (app) => new NeuronPanel(app, false), 10: (app) => new NeuronPanel(app, true),
+  14: (app) => new ShiftPanel(app),
   6: structure("lenet5"), 7: structure("alexnet"), 8: structure("zfnet"), 9: structure("vgg16"),
   18: structure("googlenet"), 19: tensors(19), 20: tensors(20), 21: tensors(21), 22: tensors(22),
 };
@@ -61,8 +62,9 @@ class FiguresView {
     const before = this.shown;
     if (before === `index ${picture}`) return;
     this.shown = `index ${picture}`;
-    const head = element("header", { class: "stack" }, element("h2", {}, "Figures"), element("p", { class: "lead" },
-      "Twenty-four pictures of how a convolution works, each of them set up so that it can be touched."));
+    const lead = "Twenty-four pictures of how a convolution works, each set up so that it can be touched.";
+    const head = element("header", { class: "stack" },
+      element("h2", {}, "Figures"), element("p", { class: "lead" }, lead));
     fill(this.element, head, element("ol", { class: "cards" }, FIGURES.map((figure) => this.card(figure))));
     this.element.querySelector(`[data-figure="${before}"]`)?.focus();
   }
@@ -73,8 +75,9 @@ class FiguresView {
       "aria-label": `${where}: figure ${number}, ${title}` }, where);
     const picture = element("div", { class: "picture" },
       drawingOf(drawing, this.app.engine, this.app.state.picture));
-    return element("li", { class: "card figure-card" }, picture, element("div", { class: "stack words" },
-      element("h3", {}, element("span", { class: "soft" }, `${number} `), title), element("p", {}, text), link));
+    const heading = element("h3", {}, element("span", { class: "soft" }, `${number} `), title);
+    return element("li", { class: "card figure-card" }, picture,
+      element("div", { class: "stack words" }, heading, element("p", {}, text), link));
   }
 
   open(number) {
@@ -86,9 +89,10 @@ class FiguresView {
     this.shown = number;
     const { title, text } = FIGURES[number - 1];
     if (!this.panels.has(number)) this.panels.set(number, PANELS[number](this.app));
-    const heading = element("h2", { tabindex: -1 }, element("span", { class: "soft" }, `Figure ${number} `), title);
+    const heading = element("h2", { tabindex: -1 },
+      element("span", { class: "soft" }, `Figure ${number} `), title);
     fill(this.element, element("nav", { class: "row between", "aria-label": "Figures" },
-      element("a", { href: format({ view: "figures", filter: [], picture: this.app.state.picture }) }, "All figures"),
+      element("a", { href: this.address({ view: "figures" }) }, "All figures"),
       this.beside(number - 1, "Previous"), this.beside(number + 1, "Next")),
     heading, element("p", { class: "lead" }, text), this.panels.get(number).element);
     heading.focus({ preventScroll: true });
@@ -98,7 +102,8 @@ class FiguresView {
   /** A link to the figure before or after. */
   beside(number, word) {
     const figure = FIGURES[number - 1];
-    return figure && element("a", { href: this.address(figure.state) }, `${word}: ${number}, ${figure.title}`);
+    const text = figure && `${word}: ${number}, ${figure.title}`;
+    return figure && element("a", { href: this.address(figure.state) }, text);
   }
 }
 

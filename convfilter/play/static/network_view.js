@@ -61,7 +61,8 @@ class NetworkView {
   build(known) {
     this.built = known;
     this.title.textContent = known.name;
-    const test = known.test && `${percent(known.test.accuracy, 2)} right of ${short(known.test.count)} test pictures`;
+    const { test: tested } = known;
+    const test = tested && `${percent(tested.accuracy, 2)} right of ${short(tested.count)} test pictures`;
     this.facts.textContent = [`${short(known.parameters)} parameters`, `${known.layers.length} layers`, test]
       .filter(Boolean).join(" · ");
     this.empty();
@@ -106,7 +107,8 @@ class NetworkView {
     const kernels = files.map((text) => ({ text, rows: rowsOf(JSON.parse(text).weights) }));
     const largest = Math.max(...kernels.flatMap(({ rows }) => rows.flat().map(Math.abs)));
     const links = kernels.map((kernel, at) => this.kernel(kernel, `${layer}, kernel ${at + 1}`, largest));
-    return element("div", { class: "stack" }, element("h3", {}, layer), element("div", { class: "kernels" }, links));
+    return element("div", { class: "stack" },
+      element("h3", {}, layer), element("div", { class: "kernels" }, links));
   }
 
   kernel({ text, rows }, name, largest) {
@@ -141,4 +143,6 @@ function mapsOf({ name, shape, low, high, channels }) {
     element("img", { class: "pixelated", src: source, alt: `${name}, channel ${at + 1}` }))));
 }
 
-export const view = { id: "network", title: "Network", needs: "network", create: (app) => new NetworkView(app) };
+export const view = {
+  id: "network", title: "Network", needs: "network", create: (app) => new NetworkView(app),
+};

@@ -98,7 +98,8 @@ function wire(x1, y1, x2, y2) {
 /** A word on a wire, with paper behind it. */
 function onWire(x, y, text) {
   const width = 7.4 * text.length + 6;
-  return [svg("rect", { x: x - width / 2, y: y - 9, width, height: 18, class: "paper" }), word(x, y + 4, text, "small")];
+  const paper = svg("rect", { x: x - width / 2, y: y - 9, width, height: 18, class: "paper" });
+  return [paper, word(x, y + 4, text, "small")];
 }
 
 const MIDDLE = 100; // the height of sum and output; the inputs lie 60 apart
@@ -110,7 +111,9 @@ export function neuronDrawing(neuron, apart, bare = false) {
   return svg("svg", { viewBox: "0 0 480 200", class: bare ? "drawing" : "neuron", role: "img",
     "aria-label": `A neuron with sum ${short(sum)} and output ${short(value)}` },
   heights.map((y) => wire(62, y, 206, MIDDLE)), wire(240, MIDDLE, 424, MIDDLE),
-  heights.map((y, at) => [svg("circle", { cx: 40, cy: y, r: 22, class: "node" }), word(40, y + 5, short(neuron.inputs[at], 3))]),
+  heights.map((y, at) => [
+    svg("circle", { cx: 40, cy: y, r: 22, class: "node" }), word(40, y + 5, short(neuron.inputs[at], 3)),
+  ]),
   bare ? [] : heights.map((y, at) =>
     onWire(122, y + (MIDDLE - y) * 0.4, `× ${short(neuron.weights[at], 3)} = ${short(products[at], 3)}`)),
   apart ? halves(neuron, sum) : whole(neuron), word(450, MIDDLE + 6, short(value, 3), "result"));
@@ -123,7 +126,8 @@ function whole({ bias, activation }) {
 
 function halves({ bias, activation }, sum) {
   return [svg("circle", { cx: 240, cy: MIDDLE, r: 36, class: "node sum" }), word(240, 95, "Σ", "big"),
-    word(240, 118, short(sum, 3)), word(240, 158, `bias ${short(bias, 3)}`, "small"), curve(320, 58, activation, sum)];
+    word(240, 118, short(sum, 3)), word(240, 158, `bias ${short(bias, 3)}`, "small"),
+    curve(320, 58, activation, sum)];
 }
 
 /** A function from −4 to 4 in a box, with a dot where the sum is. */

@@ -12,6 +12,7 @@ const WORK = { filter: [JSON.stringify({
     { pad: 1 }, { conv: "box-3" }, { pool: 2, mode: "max" },
   ],
 })] };
+const HINT = "By how much two maps differ: the sum of the differences, as a part of the sum of all numbers.";
 const START = GRIDS.digit.rows;
 const COPIES = {
   right: { title: "moved one pixel to the right", make: (rows) => moved(rows, 0, 1), by: [0, 1] },
@@ -31,8 +32,7 @@ export class ShiftPanel {
       Object.entries(COPIES).map(([value, { title }]) => element("option", { value }, title)));
     this.rows = element("div", { class: "stack" });
     this.element = element("div", { class: "stack" }, element("div", { class: "narrow" },
-      label("The copy is", this.select, "By how much two maps differ: the sum of the differences, as a part of "
-        + "the sum of all numbers.")), this.rows);
+      label("The copy is", this.select, HINT)), this.rows);
   }
 
   async show({ move }) {
@@ -55,7 +55,8 @@ function pairOf(one, two, by) {
   const [left, right] = [one.values[0], two.values[0]];
   const name = one.kind === "input" ? "Input" : one.label;
   return element("section", { class: "stack shift-pair", "data-layer": name }, element("h3", {}, name),
-    element("div", { class: "shift-maps" }, mapOf(`${name} of the grid`, left), mapOf(`${name} of its copy`, right)),
+    element("div", { class: "shift-maps" },
+      mapOf(`${name} of the grid`, left), mapOf(`${name} of its copy`, right)),
     element("p", { class: "soft" }, wordsOf(left, right, by)));
 }
 
@@ -67,7 +68,8 @@ function mapOf(name, rows) {
 
 function wordsOf(left, right, by) {
   const plain = `Place by place they differ by ${percent(difference(left, right), 0)}`;
-  return by ? `${plain}; with the first moved along, by ${percent(difference(moved(left, ...by), right), 0)}.` : `${plain}.`;
+  if (!by) return `${plain}.`;
+  return `${plain}; with the first moved along, by ${percent(difference(moved(left, ...by), right), 0)}.`;
 }
 
 /** The sum of the differences between two maps, as a part of the sum of their numbers. */

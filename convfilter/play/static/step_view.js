@@ -6,7 +6,8 @@ import { short } from "./numbers.js";
 
 const SHOWN = 4; // channels whose products are laid out; the rest are counted
 const COMBINED = {
-  magnitude: "Root of the sum of squares", max: "Largest", absmax: "Largest without its sign", sum: "Sum", mean: "Mean",
+  magnitude: "Root of the sum of squares", max: "Largest", absmax: "Largest without its sign", sum: "Sum",
+  mean: "Mean",
 };
 const SPELLED = 9; // products that the sentence says one by one
 
@@ -19,7 +20,8 @@ export class StepView {
   }
 
   show(step) {
-    const kind = step.layer.kind + JSON.stringify([step.windows.length, step.rows.length, step.columns.length]);
+    const { layer, windows, rows, columns } = step;
+    const kind = [layer.kind, windows.length, rows.length, columns.length].join(" ");
     if (kind !== this.kind) this.build(step);
     this.kind = kind;
     step.windows.slice(0, SHOWN).forEach((window, at) => {

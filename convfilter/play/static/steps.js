@@ -2,7 +2,8 @@
 
 /** Layers that a window walks over, by their index among the filter's layers: all but paddings. */
 export function walked(layers) {
-  return layers.slice(1).map((layer, index) => ({ layer, index })).filter(({ layer }) => layer.kind !== "pad");
+  const all = layers.slice(1).map((layer, index) => ({ layer, index }));
+  return all.filter(({ layer }) => layer.kind !== "pad");
 }
 
 /** What layer `index` sees: {planes (channels, H, W), pad, first}; first: whether it is the input itself. */

@@ -17,7 +17,9 @@ const KERNEL = ["kernel row", "kernel column", "input channel", "filter"];
 /** What each figure shows: an array, the names of its axes, and how the plane beside it is cut. */
 export const ARRAYS = {
   19: { name: "picture", array: PICTURE, axes: ["row", "column", "channel"], rows: 0, columns: 1 },
-  20: { name: "picture", array: channelsFirst(PICTURE), axes: ["channel", "row", "column"], rows: 1, columns: 2 },
+  20: {
+    name: "picture", array: channelsFirst(PICTURE), axes: ["channel", "row", "column"], rows: 1, columns: 2,
+  },
   21: { name: "weights", array: ONE, axes: KERNEL, rows: 0, columns: 1 },
   22: { name: "weights", array: TWO, axes: KERNEL, rows: 0, columns: 1 },
 };
@@ -49,8 +51,9 @@ export class TensorPanel {
     this.line = element("p", { class: "line number", "aria-live": "polite" });
     this.places = new Map();
     const facts = element("p", {}, `Shape ${this.tuple(this.shape)}: ${this.axes.join(", ")}.`);
+    const nested = element("pre", { class: "card nested" }, this.nested([]));
     this.element = element("div", { class: "stack" }, facts, this.line,
-      element("div", { class: "tensor" }, this.planes(), element("pre", { class: "card nested" }, this.nested([]))));
+      element("div", { class: "tensor" }, this.planes(), nested));
   }
 
   tuple(numbers) {
@@ -74,26 +77,29 @@ export class TensorPanel {
 
   /** The planes that the two axes of rows and columns span, a table for each of the other indices. */
   planes() {
-    const others = this.shape.map((_, axis) => axis).filter((axis) => axis !== this.rows && axis !== this.columns);
-    return element("div", { class: "planes" }, indices(others.map((axis) => this.shape[axis])).map((outer) => {
+    const others = [...this.shape.keys()].filter((axis) => axis !== this.rows && axis !== this.columns);
+    const figures = indices(others.map((axis) => this.shape[axis])).map((outer) => {
       const words = others.map((axis, at) => `${this.axes[axis]} ${outer[at]}`).join(", ");
-      return element("figure", {}, element("figcaption", { class: "soft" }, words), this.plane(others, outer));
-    }));
+      const caption = element("figcaption", { class: "soft" }, words);
+      return element("figure", {}, caption, this.plane(others, outer));
+    });
+    return element("div", { class: "planes" }, figures);
   }
 
   plane(others, outer) {
     const index = (y, x) => this.shape.map((_, axis) =>
       (axis === this.rows ? y : axis === this.columns ? x : outer[others.indexOf(axis)]));
     const range = (count) => [...Array(count).keys()];
-    return element("table", { class: "grid" }, element("tbody", {}, range(this.shape[this.rows]).map((y) =>
-      element("tr", {}, range(this.shape[this.columns]).map((x) => element("td", {}, this.button(index(y, x))))))));
+    const cell = (y, x) => element("td", {}, this.button(index(y, x)));
+    const row = (y) => element("tr", {}, range(this.shape[this.columns]).map((x) => cell(y, x)));
+    return element("table", { class: "grid" }, element("tbody", {}, range(this.shape[this.rows]).map(row)));
   }
 
   button(index) {
     const value = valueAt(this.array, index);
     const name = `${value}, ${index.map((part, axis) => `${this.axes[axis]} ${part}`).join(", ")}`;
-    const node = element("button", { "aria-label": name,
-      onclick: () => this.app.go({ index: index.join(",") }, { replace: true }) }, String(value).replace("-", "−"));
+    const choose = () => this.app.go({ index: index.join(",") }, { replace: true });
+    const node = element("button", { "aria-label": name, onclick: choose }, String(value).replace("-", "−"));
     return this.remember(index, node);
   }
 

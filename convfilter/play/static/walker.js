@@ -17,9 +17,8 @@ export class Walker {
     this.back = element("button", { onclick: () => this.to(this.step - 1) }, "Back");
     this.next = element("button", { onclick: () => this.to(this.step + 1) }, "Step");
     this.speed = element("input", { type: "range", min: 1, max: 8, value: 3 });
-    this.slider = element("input", {
-      type: "range", min: 0, value: 0, "aria-label": "Step", oninput: () => this.to(Number(this.slider.value)),
-    });
+    const slide = () => this.to(Number(this.slider.value));
+    this.slider = element("input", { type: "range", min: 0, value: 0, "aria-label": "Step", oninput: slide });
     const buttons = element("div", { class: "row" }, this.play, this.back, this.next, this.first,
       element("div", { class: "speed" }, label("Speed", this.speed)));
     this.element = element("div", { class: "stack walker" }, buttons, this.slider);

@@ -8,7 +8,9 @@ const FILTERS = [
   "sobel-x", "sobel-y", "sobel", "laplacian", "box-3", "binomial-3", "sharpen", "emboss", "identity",
   "gaussian:sigma=1", "log-5",
 ];
-const PADDINGS = { same: "same size", valid: "none (valid)", cover: "cover all", 1: "1 around", 2: "2 around", 3: "3 around" };
+const PADDINGS = {
+  same: "same size", valid: "none (valid)", cover: "cover all", 1: "1 around", 2: "2 around", 3: "3 around",
+};
 const BORDERS = {
   "": "the kernel's", zero: "zero", edge: "edge", reflect: "reflect", symmetric: "symmetric", wrap: "wrap",
 };
@@ -16,7 +18,7 @@ const STRIDES = pairs("1,1", "2,2", "3,3", "2,3", "3,2");
 const DILATIONS = pairs("1,1", "2,2", "3,3", "1,2", "2,1");
 const POOLS = { "": "none", "2,2": "2 × 2", "3,3": "3 × 3", "1,2": "1 × 2" };
 const MODES = { max: "the largest", average: "the mean" };
-const PLAIN = { strides: "1,1", dilation: "1,1", pad: "same", pool_mode: "max" }; // what an address need not say
+const PLAIN = { strides: "1,1", dilation: "1,1", pad: "same", pool_mode: "max" }; // left out of addresses
 
 const WORDS = {
   pad: PADDINGS, border: BORDERS, strides: STRIDES, dilation: DILATIONS, pool: POOLS, pool_mode: MODES,
@@ -33,10 +35,10 @@ export class WindowControls {
     this.selects = {};
     this.element = element("aside", { class: "stack window-controls", "aria-label": "Settings" },
       this.choice("grid", "Grid"), this.choice("filter", "Filter"), this.choice("layer", "Layer"),
-      this.choice("channel", "Channel"),
-      element("div", { class: "pair" }, this.choice("pad", "Padding"), this.choice("border", "Border")),
-      element("div", { class: "pair" }, this.choice("strides", "Strides"), this.choice("dilation", "Dilation")),
-      element("div", { class: "pair" }, this.choice("pool", "Pool after it"), this.choice("pool_mode", "It takes")));
+      this.choice("channel", "Channel"), element("div", { class: "pair" },
+        this.choice("pad", "Padding"), this.choice("border", "Border"),
+        this.choice("strides", "Strides"), this.choice("dilation", "Dilation"),
+        this.choice("pool", "Pool after it"), this.choice("pool_mode", "It takes")));
   }
 
   choice(key, title) {
@@ -62,9 +64,10 @@ export class WindowControls {
     const [filter] = state.filter;
     this.options("filter", { [filter]: state.filter.map(titleOf).join(" → "), ...named }, filter);
     this.options("layer", layers, layer);
-    this.options("channel", Object.fromEntries([...Array(channels).keys()].map((at) => [at, at + 1])), channel);
+    const numbered = [...Array(channels).keys()].map((at) => [at, at + 1]);
+    this.options("channel", Object.fromEntries(numbered), channel);
     this.selects.channel.closest("label").hidden = channels < 2;
-    for (const [key, words] of Object.entries(WORDS)) this.options(key, words, state[key] ?? PLAIN[key] ?? "");
+    for (const key of Object.keys(WORDS)) this.options(key, WORDS[key], state[key] ?? PLAIN[key] ?? "");
     const whole = state.filter.some((text) => /"layers"\s*:/.test(text)); // a pipeline says these itself
     for (const key of ["pad", "border", "strides", "dilation"]) this.selects[key].disabled = whole;
     this.selects.pool_mode.disabled = !state.pool;

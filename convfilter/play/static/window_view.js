@@ -37,8 +37,8 @@ class WindowView {
       element("section", { class: "stack" }, output, this.output.element));
     const counts = element("section", { class: "card stack", "aria-label": "Weights" },
       element("h3", {}, "How many weights does that take?"), this.counts,
-      element("p", { class: "soft" }, "The same few weights are used at every step. Without that sharing each ",
-        "output would have its own, for its window, or even for every number of the input."));
+      element("p", { class: "soft" }, "The same few weights are used at every step. Without that sharing ",
+        "each output would have its own, for its window, or even for every number of the input."));
     return element("div", { class: "split window-view" },
       element("div", { class: "stack" }, element("h2", { class: "visually-hidden" }, "Window"),
         this.walker.element, this.line, this.refusal, this.stage, counts),
