@@ -46,6 +46,8 @@ export class Divider {
     const at = edges[0] + this.share * (edges[1] - edges[0]);
     const percent = Math.round(this.share * 100);
     this.handle.style.left = `${at}px`;
+    this.before.style.left = `calc(${edges[0]}px + 0.6rem)`;
+    this.after.style.right = `calc(100% - ${edges[1]}px + 0.6rem)`;
     this.handle.setAttribute("aria-valuenow", percent);
     this.handle.setAttribute("aria-valuetext", `${percent} % before, ${100 - percent} % after`);
     this.before.style.opacity = at - edges[0] > 80 ? 1 : 0;

@@ -27,7 +27,7 @@ export class FilterRow {
   }
 
   chip(text, index, chosen) {
-    return element("button", { type: "button", class: "chip", "aria-pressed": chosen, title: nameOf(text), onclick: () => this.onedit(index) }, nameOf(text));
+    return element("button", { type: "button", class: "chip", "aria-pressed": String(chosen), title: nameOf(text), onclick: () => this.onedit(index) }, nameOf(text));
   }
 
   add() {

@@ -1,7 +1,7 @@
 // A kernel's numbers as tables to edit: one for each filter and channel. The sign is in the text; colour repeats it.
 
 import { element, fill, label } from "./dom.js";
-import { exact, typed } from "./numbers.js";
+import { exact, short, typed } from "./numbers.js";
 import { planesOf, resized, withWeight } from "./kernel_document.js";
 
 const MOST_CELLS = 600; // of all tables that are shown at once
@@ -89,10 +89,16 @@ export class KernelGrid {
     const input = element("input", {
       type: "text", inputmode: "text", "aria-label": `Weight, ${name}`, autocomplete: "off",
       oninput: () => this.weigh(input, at), onkeydown: (event) => this.key(event, input, at),
-      onfocus: () => input.select(), onblur: () => this.show(this.kernel),
+      onfocus: () => this.enter(input, at), onblur: () => this.show(this.kernel),
     });
     this.cells.push({ input, at });
     return input;
+  }
+
+  /** A weight that is edited shows all its digits. */
+  enter(input, { filter, channel, row, column }) {
+    input.value = exact(planesOf(this.kernel)[filter][channel][row][column]);
+    input.select();
   }
 
   fillIn(planes) {
@@ -100,7 +106,8 @@ export class KernelGrid {
     let width = 2;
     for (const { input, at } of this.cells) {
       const value = planes[at.filter][at.channel][at.row][at.column];
-      if (typed(input.value) !== value || document.activeElement !== input) input.value = exact(value);
+      const held = document.activeElement === input;
+      if (!held || typed(input.value) !== value) input.value = held ? exact(value) : short(value);
       this.paint(input, value, largest);
       width = Math.max(width, input.value.length);
     }
@@ -110,7 +117,7 @@ export class KernelGrid {
 
   paint(input, value, largest) {
     input.removeAttribute("aria-invalid");
-    input.title = input.value.length > 8 ? input.value : "";
+    input.title = exact(value);
     input.className = value < 0 ? "negative" : value > 0 ? "positive" : "zero";
     input.style.setProperty("--share", `${Math.round(4 + 26 * Math.abs(value) / largest)}%`);
   }

@@ -1,0 +1,89 @@
+// Every layer of a pipeline, one below the other: its pictures, shape, range, parameters and receptive field.
+
+import { element, fill, latest } from "./dom.js";
+import { short, size } from "./numbers.js";
+import { ShownWork } from "./shown_work.js";
+
+export const view = { id: "layers", title: "Layers", needs: null, create: (app) => new LayersView(app) };
+
+class LayersView {
+  constructor(app) {
+    this.app = app;
+    this.shown = new ShownWork(app.engine);
+    this.refusal = element("p", { class: "refusal", role: "alert", hidden: true });
+    this.head = element("div", { class: "stack" });
+    this.list = element("ol", { class: "layer-list" });
+    this.element = element("div", { class: "layers-view stack" }, this.head, this.refusal, this.list);
+    this.follow = latest(() => this.refresh());
+  }
+
+  show() {
+    this.follow();
+  }
+
+  async refresh() {
+    const { engine, state, work } = this.app;
+    const wanted = JSON.stringify([work, state.picture]);
+    if (wanted === this.done) return;
+    this.element.setAttribute("aria-busy", "true");
+    try {
+      await this.ask(engine, state, work);
+      this.done = wanted;
+      this.refusal.hidden = true;
+    } catch (error) {
+      this.refusal.hidden = false;
+      fill(this.refusal, error.message);
+    }
+    this.element.removeAttribute("aria-busy");
+  }
+
+  async ask(engine, state, work) {
+    const picture = await engine.picture(state.picture);
+    const { work: asked, described } = await this.shown.of(work, [picture.height, picture.width]);
+    const { layers } = await engine.layers(asked, state.picture);
+    const total = layers.reduce((sum, { parameters }) => sum + parameters, 0);
+    fill(this.head, element("h2", {}, described.name), element("p", { class: "soft" },
+      `${layers.length - 1} layers with ${short(total)} parameters on ${picture.name}. `,
+      "Blue is below zero, red above; where nothing is below zero, the largest value is white."));
+    fill(this.list, layers.map((layer, i) => this.layer(layer, i - 1, layers.length - 2, described)));
+  }
+
+  /** number: −1 is the picture. */
+  layer(layer, number, last, described) {
+    const sharing = layer.kind === "conv" ? this.sharing(described, number) : null;
+    const facts = [
+      ["Shape", size(layer.shape)], ["Range", `${short(layer.low)} to ${short(layer.high)}`],
+      ["Parameters", short(layer.parameters)], ["Receptive field", size(layer.field)], ["Stride", size(layer.stride)],
+    ];
+    return element("li", { class: "card layer" },
+      element("div", { class: "stack about-layer" },
+        element("div", {}, element("h3", {}, layer.label), element("p", { class: "soft" }, [layer.keras, layer.what].filter(Boolean).join(": "))),
+        element("dl", { class: "layer-facts" }, facts.map(([name, value]) => [element("dt", {}, name), element("dd", { class: "number" }, value)])),
+        sharing),
+      this.pictures(layer, number, last));
+  }
+
+  /** How many weights it would have without sharing. */
+  sharing(described, number) {
+    const before = described.layers.slice(0, number).filter(({ kind }) => kind === "conv").length;
+    const found = described.weights[before];
+    return found && element("p", { class: "soft" }, `Weights: ${short(found.shared)} shared by all windows; ${short(found.local)} if each `
+      + `window had its own; ${short(found.dense)} if every value were joined to every other.`);
+  }
+
+  pictures(layer, number, last) {
+    const rest = layer.shape[2] - layer.channels.length;
+    const [height, width] = layer.shape;
+    return element("div", { class: "maps", "data-count": String(Math.min(layer.channels.length, 5)) },
+      layer.channels.map((address, i) => this.picture(layer, address, i, number, last, [width, height])),
+      number >= 0 && rest > 0 && element("p", { class: "soft" }, `and ${rest} more`));
+  }
+
+  picture(layer, address, channel, number, last, [width, height]) {
+    const many = layer.channels.length > 1 ? `, ${channel + 1} of ${layer.shape[2]}` : "";
+    const image = element("img", { src: address, alt: `${layer.label}${many}`, width, height, class: width < 256 ? "pixelated" : "", loading: "lazy" });
+    if (number < 0) return image;
+    const href = this.app.address({ view: "pixel", layer: number === last ? null : number, channel, trail: null, x: null, y: null });
+    return element("a", { href, title: "Point at its pixels" }, image);
+  }
+}
