@@ -13,8 +13,8 @@ export class Divider {
       class: "divider", role: "slider", tabindex: 0, "aria-label": "Divider between before and after",
       "aria-valuemin": 0, "aria-valuemax": 100, onkeydown: (event) => this.key(event),
     });
-    this.before = element("span", { class: "side before", "aria-hidden": "true" }, "before");
-    this.after = element("span", { class: "side after", "aria-hidden": "true" }, "after");
+    this.before = element("span", { class: "tag", "aria-hidden": "true" }, "before");
+    this.after = element("span", { class: "tag", "aria-hidden": "true" }, "after");
     this.parts = [this.before, this.after, this.handle];
     drag(this.handle, { press: () => true, move: (event) => this.follow(event), hover() {}, pinch() {} });
   }

@@ -51,7 +51,7 @@ class FilterView {
   layout() {
     const see = element("section", { class: "see stack", "aria-label": "Picture" }, this.viewer.element);
     this.facts = element("p", { class: "soft facts" });
-    this.readout = element("p", { class: "soft readout number" });
+    this.readout = element("p", { class: "soft readout" }, "Point at the picture: every pixel has its arithmetic.");
     this.pages = element("div", { class: "row pages", hidden: true });
     this.refusal = element("p", { class: "refusal", role: "alert", hidden: true });
     const open = this.app.can("upload") && pictureInput(see, (file) => this.open(file));
@@ -161,11 +161,18 @@ class FilterView {
     const guessed = engine.apply(guess, state.picture, page);
     guessed.catch(() => {}); // said below, if it is what is shown
     const before = await engine.picture(state.picture);
+    if (!this.after) this.first(before);
     const shown = await this.shown.of(work, [before.height, before.width]);
     const same = JSON.stringify(shown.work) === JSON.stringify(guess);
     const after = await (same ? guessed : engine.apply(shown.work, state.picture, page));
     Object.assign(this, { before, after, described: shown.described });
     this.draw();
+  }
+
+  /** The picture alone, until there is a result. */
+  first(before) {
+    const frame = [before.width, before.height];
+    this.viewer.show(frame, { before: placed(before.bitmap, frame) }, before.name);
   }
 
   draw() {
@@ -191,9 +198,10 @@ class FilterView {
   /** Fills every part but the picture. */
   fillIn() {
     const { described, text } = this;
+    if (isDocument(text)) this.editor.show(text);
     if (!described) return;
     const file = this.wrong && isDocument(text) ? text : described.files[this.index];
-    if (!this.wrong || isDocument(text)) this.editor.show(isDocument(text) ? text : file ?? "");
+    if (!isDocument(text) && !this.wrong) this.editor.show(file ?? "");
     this.fillGrid(file);
     this.fillSettings();
     this.turn(described.pages);

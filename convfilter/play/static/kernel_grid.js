@@ -103,11 +103,12 @@ export class KernelGrid {
 
   fillIn(planes) {
     const largest = Math.max(...planes.flat(3).map(Math.abs)) || 1;
+    const digits = planes[0][0][0].length > 9 ? 2 : 4;
     let width = 2;
     for (const { input, at } of this.cells) {
       const value = planes[at.filter][at.channel][at.row][at.column];
       const held = document.activeElement === input;
-      if (!held || typed(input.value) !== value) input.value = held ? exact(value) : short(value);
+      if (!held || typed(input.value) !== value) input.value = held ? exact(value) : short(value, digits);
       this.paint(input, value, largest);
       width = Math.max(width, input.value.length);
     }

@@ -67,8 +67,8 @@ class LayersView {
   sharing(described, number) {
     const before = described.layers.slice(0, number).filter(({ kind }) => kind === "conv").length;
     const found = described.weights[before];
-    return found && element("p", { class: "soft" }, `Weights: ${short(found.shared)} shared by all windows; ${short(found.local)} if each `
-      + `window had its own; ${short(found.dense)} if every value were joined to every other.`);
+    return found && element("p", { class: "soft" }, `Weights: ${whole(found.shared)} shared by all windows; ${whole(found.local)} if each `
+      + `window had its own; ${whole(found.dense)} if every value were joined to every other.`);
   }
 
   pictures(layer, number, last) {
@@ -86,4 +86,8 @@ class LayersView {
     const href = this.app.address({ view: "pixel", layer: number === last ? null : number, channel, trail: null, x: null, y: null });
     return element("a", { href, title: "Point at its pixels" }, image);
   }
+}
+
+function whole(count) {
+  return count.toLocaleString("en-US");
 }

@@ -7,26 +7,27 @@ import { roomForNumbers, writeNumbers } from "./pixel_numbers.js";
 import { Viewport } from "./viewport.js";
 
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const COLORS = { window: "#e8a200", field: "#e8a200", pixel: "#e8a200" };
+const OUTLINE = "#e8a200";
 
 /**
  * Draws layers, {bitmap, left, top, step: [down, right]}: a bitmap whose pixels are `step` pixels of the frame
  * in size. The frame is the picture before, [width, height]; what comes after lies on it.
  *
- * name: what the canvas is called. divided: whether it has a divider. picks: whether dragging goes on pointing
+ * name: what the canvas is called. caption: what stands on the picture. divided: whether it has a divider. picks: whether dragging goes on pointing
  * (with Shift it moves the picture) instead of moving the picture. onpoint(x, y, held): a point of the frame is
  * pointed at, or pressed (held). onstep(dx, dy) gets the arrow keys, which move the picture without it.
  * onview(words), onsplit(share): the view or the divider was moved.
  */
 export class PictureViewer {
-  constructor({ name, divided = false, picks = false, onpoint, onstep, onview, onsplit }) {
+  constructor({ name, divided = false, picks = false, caption = "", onpoint, onstep, onview, onsplit }) {
     Object.assign(this, { name, picks, onpoint, onstep, onview });
     this.port = new Viewport();
     this.layers = {};
     this.marks = [];
     this.canvas = element("canvas", { tabindex: 0, role: "application", "aria-label": name, onkeydown: (e) => this.key(e) });
     this.divider = divided ? new Divider(() => this.draw(), onsplit) : null;
-    this.frame = element("div", { class: "frame" }, this.canvas, this.divider?.parts);
+    this.caption = element("span", { class: "tag", "aria-hidden": "true", hidden: !caption }, caption);
+    this.frame = element("div", { class: "frame" }, this.canvas, this.caption, this.divider?.parts ?? []);
     this.scale = element("output", { class: "number scale", "aria-live": "off" });
     this.element = element("div", { class: "viewer" }, this.frame, this.buttons());
     this.listen();
@@ -145,6 +146,7 @@ export class PictureViewer {
     const [left] = this.port.onCanvas(0, 0);
     const [right] = this.port.onCanvas(this.port.picture[0], 0);
     const edges = [Math.max(left, 0), Math.min(right, width)];
+    this.caption.style.left = `calc(${edges[0] / devicePixelRatio}px + 0.6rem)`;
     const split = this.divider ? this.divider.place(edges.map((edge) => edge / devicePixelRatio)) * devicePixelRatio : null;
     if (this.layers.before) this.layer(context, this.layers.before, 0, split ?? width);
     if (this.layers.after) this.layer(context, this.layers.after, split ?? 0, width);
@@ -175,7 +177,7 @@ export class PictureViewer {
     const [x, y] = this.port.onCanvas(left, top);
     const [width, height] = [(right - left) * this.port.scale, (bottom - top) * this.port.scale];
     const small = Math.max(width, height) < 10 * devicePixelRatio;
-    for (const [color, line] of [["#000a", 4], [COLORS[kind], 2]]) {
+    for (const [color, line] of [["#000a", 4], [OUTLINE, 2]]) {
       context.strokeStyle = color;
       context.lineWidth = line * devicePixelRatio;
       context.setLineDash(kind === "field" ? [6 * devicePixelRatio, 4 * devicePixelRatio] : []);

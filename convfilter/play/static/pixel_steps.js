@@ -8,16 +8,24 @@ const MOST = 24; // windows of one step that are written out
 /**
  * The parts of an explanation, in the order of computing. back(column, row, channel): the address of a value in
  * the layer below, or null where that is the picture. gray: the number that is white where a window lies on the
- * picture itself, else null.
+ * picture itself, else null. onPicture: whether it lies there.
  */
-export function stepsOf(explanation, { back, gray }) {
-  const steps = [...explanation.steps].reverse();
-  return [source(explanation), steps.map((step) => card(step, { back, gray })), written(explanation.pixel)];
+export function stepsOf(explanation, { back, gray, onPicture }) {
+  const layers = byLayer(explanation.steps);
+  const cards = layers.map((steps) => element("div", { class: "same-layer" },
+    steps.map((step) => card(step, steps.length > 1, { back, gray }))));
+  return [onPicture && source(explanation), cards, written(explanation.pixel)];
 }
 
-function card(step, options) {
+/** The steps of each layer, the first layer first. */
+function byLayer(steps) {
+  const groups = Map.groupBy([...steps].sort((a, b) => a.layer - b.layer || a.channel - b.channel), ({ layer }) => layer);
+  return [...groups.values()];
+}
+
+function card(step, many, options) {
   const body = { conv: convolution, pool: pooling, combine: combination, activation }[step.kind] ?? other;
-  const channel = step.channel > 0 || step.windows?.length > 1 ? `filter ${step.channel + 1}` : "";
+  const channel = many || step.channel > 0 ? `filter ${step.channel + 1}` : "";
   return element("section", { class: "card stack step", "aria-label": `${step.label} ${channel}` },
     element("div", { class: "row head" }, element("h3", {}, step.label), element("span", { class: "soft" }, channel)),
     body(step, options));
@@ -149,7 +157,7 @@ function painted(figure) {
 
 /** The same in one line, for those who hear it. */
 export function sentence({ x, y, layer, layers, steps, pixel }) {
-  const said = [...steps].reverse().map(spoken);
+  const said = byLayer(steps).flat().map(spoken);
   const end = pixel ? `${pixel.range} and rounding write ${exact(pixel.written)}` : `the value is ${exact(steps[0]?.value ?? 0)}`;
   return `Column ${x}, row ${y} of ${layers[layer] ?? "the result"}: ${[...said, end].join("; ")}.`;
 }

@@ -26,9 +26,9 @@ class PixelView {
       this[other].view = words;
       this.app.go(words, { replace: true });
     };
-    this.input = new PictureViewer({ name: "Picture", onview: linked("output"), onstep: (dx, dy) => this.step(dx, dy) });
+    this.input = new PictureViewer({ name: "Picture", caption: "picture", onview: linked("output"), onstep: (dx, dy) => this.step(dx, dy) });
     this.output = new PictureViewer({
-      name: "Result", picks: true, onview: linked("input"), onstep: (dx, dy) => this.step(dx, dy),
+      name: "Result", caption: "result", picks: true, onview: linked("input"), onstep: (dx, dy) => this.step(dx, dy),
       onpoint: (x, y, held) => this.point(x, y, held),
     });
     this.output.element.classList.add("picks");
@@ -44,8 +44,6 @@ class PixelView {
     this.sum = element("p", { class: "sentence number", "aria-live": "polite" });
     this.refusal = element("p", { class: "refusal", role: "alert", hidden: true });
     this.steps = element("div", { class: "stack steps" });
-    this.output.frame.append(this.hint = element("span", { class: "side before", "aria-hidden": "true" }, "result"));
-    this.input.frame.append(element("span", { class: "side before", "aria-hidden": "true" }, "picture"));
     const fields = element("div", { class: "row places" }, label("Column", this.column), label("Row", this.line),
       this.channelField = label("Filter", this.channel), this.planeField = label("Colour", this.plane),
       element("p", { class: "soft" }, "Point at the result, or move the pixel with the arrow keys (with Shift by ten)."));
@@ -146,7 +144,7 @@ class PixelView {
     const below = window ? this.below(window.layer) : -1;
     const back = (column, row, to) => (below < 0 ? null : this.backTo(below, column, row, to));
     const gray = below < 0 && this.described.color !== "luma" ? this.white : null;
-    this.keep(() => fill(this.steps, this.backButton(window, below), stepsOf(explanation, { back, gray })));
+    this.keep(() => fill(this.steps, this.backButton(window, below), stepsOf(explanation, { back, gray, onPicture: below < 0 })));
   }
 
   /** Replaces parts; what had the focus has it again if it is still there. */
@@ -201,7 +199,7 @@ class PixelView {
     options(this.plane, PLANES, plane);
     this.channelField.hidden = channels < 2;
     this.planeField.hidden = this.described.color !== "each" || this.picture.channels !== 3;
-    fill(this.hint, layer === last ? "result" : this.described.layers[layer].label);
+    fill(this.output.caption, layer === last ? "result" : this.described.layers[layer].label);
   }
 
   keepLayers(layer, last) {
