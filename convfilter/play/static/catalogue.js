@@ -10,7 +10,8 @@ export class Catalogue {
     this.entries = [];
     this.search = element("input", {
       type: "search", placeholder: "edge, blur, gaussian:sigma=2 …", "aria-label": "Search the catalogue",
-      autocomplete: "off", spellcheck: "false", oninput: () => this.list(), onkeydown: (event) => this.key(event),
+      autocomplete: "off", spellcheck: "false", oninput: () => this.list(), onkeydown: (event) =>
+        this.key(event),
     });
     this.found = element("ul", { class: "found", "aria-label": "Kernels and formulas" });
     this.count = element("p", { class: "soft", role: "status" });
@@ -20,8 +21,10 @@ export class Catalogue {
   /** {kernels, formulas} as the engine lists them. */
   fill({ kernels, formulas }) {
     const formula = (each) => ({ ...each, tags: [...(each.tags ?? []), "formula"], facts: "formula" });
-    const kernel = (each) => ({ ...each, facts: size(each.size) + (each.filters > 1 ? `, ${each.filters} filters` : "") });
-    this.entries = [...kernels.map(kernel), ...formulas.map(formula)].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const kernel = (each) => ({ ...each, facts: size(each.size)
+      + (each.filters > 1 ? `, ${each.filters} filters` : "") });
+    this.entries = [...kernels.map(kernel), ...formulas.map(formula)].sort((a, b) =>
+      (a.name < b.name ? -1 : 1));
     this.list();
   }
 
@@ -36,7 +39,8 @@ export class Catalogue {
 
   get matching() {
     const words = this.search.value.toLowerCase().split(/[\s,]+/).filter(Boolean);
-    const text = ({ name, description, tags }) => [name, description, ...(tags ?? [])].join(" ").toLowerCase();
+    const text = ({ name, description, tags }) => [name, description,
+      ...(tags ?? [])].join(" ").toLowerCase();
     const fits = this.entries.filter((entry) => words.every((word) => text(entry).includes(word)));
     const rank = ({ name }) => (words.some((word) => name.startsWith(word)) ? 0 : 1);
     return fits.sort((a, b) => rank(a) - rank(b));
@@ -46,10 +50,12 @@ export class Catalogue {
     const entries = this.matching;
     fill(this.found, entries.map(({ name, facts, description }) => element("li", {}, element("button", {
       type: "button", value: name, onclick: () => this.onpick(name),
-    }, element("b", {}, name), element("span", { class: "soft facts" }, facts), element("span", { class: "soft" }, description)))));
+    }, element("b", {}, name), element("span", { class: "soft facts" }, facts),
+      element("span", { class: "soft" }, description)))));
     this.show(this.chosen);
     const typed = this.search.value.trim();
-    const none = typed.includes(":") ? "Enter takes it as a formula." : "Nothing fits; try fewer letters, or a formula such as gaussian:sigma=2.";
+    const none = typed.includes(":") ? "Enter takes it as a formula."
+      : "Nothing fits; try fewer letters, or a formula such as gaussian:sigma=2.";
     fill(this.count, entries.length ? "" : none);
   }
 

@@ -6,12 +6,14 @@ import { element, fill } from "./dom.js";
 export function copyable(name) {
   const code = element("code", { tabindex: 0, "aria-label": "Command" });
   const said = element("span", { class: "soft", role: "status" });
-  const button = element("button", { type: "button", onclick: async () => fill(said, await copied(code)) }, name);
+  const button = element("button", { type: "button", onclick: async () => fill(said, await copied(code)) },
+    name);
   const show = (text) => {
     if (code.textContent !== text) fill(said);
     code.textContent = text;
   };
-  return { element: element("div", { class: "copyable stack" }, code, element("div", { class: "row" }, button, said)), show };
+  return { element: element("div", { class: "copyable stack" }, code,
+    element("div", { class: "row" }, button, said)), show };
 }
 
 /** Copies an element's text; where the browser doesn't allow it, selects it. */

@@ -3,9 +3,10 @@
 import { element } from "./dom.js";
 import { drag } from "./drag.js";
 
-const STEPS = { ArrowLeft: -0.02, ArrowDown: -0.02, ArrowRight: 0.02, ArrowUp: 0.02, PageDown: -0.1, PageUp: 0.1 };
+const STEPS = { ArrowLeft: -0.02, ArrowDown: -0.02, ArrowRight: 0.02, ArrowUp: 0.02,
+  PageDown: -0.1, PageUp: 0.1 };
 
-/** `moved()` is called when it was moved, `onsplit(share)` too: 0 shows all of the picture after, 1 before. */
+/** `moved()` and `onsplit(share)` are called when it was moved; 0 shows only what comes after. */
 export class Divider {
   constructor(moved, onsplit) {
     Object.assign(this, { moved, onsplit, share: 0.5, edges: [0, 1] });

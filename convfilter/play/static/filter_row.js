@@ -12,7 +12,8 @@ export function nameOf(text) {
 export class FilterRow {
   constructor({ onedit, onchange }) {
     Object.assign(this, { onedit, onchange });
-    this.element = element("div", { class: "filters", role: "group", "aria-label": "Filters, one after the other" });
+    this.element = element("div", { class: "filters", role: "group",
+      "aria-label": "Filters, one after the other" });
   }
 
   show(filters, chosen) {
@@ -21,13 +22,15 @@ export class FilterRow {
     if (key === this.key) return;
     this.key = key;
     const held = this.element.contains(document.activeElement);
-    fill(this.element, filters.map((text, i) => [i > 0 && element("span", { class: "soft", "aria-hidden": "true" }, "then"),
+    fill(this.element, filters.map((text, i) => [i > 0
+      && element("span", { class: "soft", "aria-hidden": "true" }, "then"),
       this.chip(text, i, i === chosen)]), this.add(), filters.length > 1 && this.tools(chosen));
     if (held) this.element.querySelector('[aria-pressed="true"]')?.focus();
   }
 
   chip(text, index, chosen) {
-    return element("button", { type: "button", class: "chip", "aria-pressed": String(chosen), title: nameOf(text), onclick: () => this.onedit(index) }, nameOf(text));
+    return element("button", { type: "button", class: "chip", "aria-pressed": String(chosen),
+      title: nameOf(text), onclick: () => this.onedit(index) }, nameOf(text));
   }
 
   add() {
@@ -36,10 +39,13 @@ export class FilterRow {
   }
 
   tools(chosen) {
-    const button = (text, title, action, disabled = false) => element("button", { type: "button", class: "quiet", title, "aria-label": title, disabled, onclick: action }, text);
+    const button = (text, title, action, disabled = false) =>
+      element("button", { type: "button", class: "quiet", title, "aria-label": title, disabled,
+      onclick: action }, text);
     return [button("←", "Move it one to the front", () => this.move(chosen, -1), chosen === 0),
       button("→", "Move it one to the back", () => this.move(chosen, 1), chosen === this.filters.length - 1),
-      button("×", "Remove it", () => this.onchange(this.filters.filter((_, i) => i !== chosen), Math.max(chosen - 1, 0)))];
+      button("×", "Remove it", () => this.onchange(this.filters.filter((_, i) => i !== chosen),
+        Math.max(chosen - 1, 0)))];
   }
 
   move(index, by) {

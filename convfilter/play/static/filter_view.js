@@ -51,18 +51,22 @@ class FilterView {
   layout() {
     const see = element("section", { class: "see stack", "aria-label": "Picture" }, this.viewer.element);
     this.facts = element("p", { class: "soft facts" });
-    this.readout = element("p", { class: "soft readout" }, "Point at the picture: every pixel has its arithmetic.");
+    this.readout = element("p", { class: "soft readout" },
+      "Point at the picture: every pixel has its arithmetic.");
     this.pages = element("div", { class: "row pages", hidden: true });
     this.refusal = element("p", { class: "refusal", role: "alert", hidden: true });
     const open = this.app.can("upload") && pictureInput(see, (file) => this.open(file));
-    see.append(element("div", { class: "row under" }, this.facts, this.pages, open ?? []), this.refusal, this.readout);
+    see.append(element("div", { class: "row under" }, this.facts, this.pages, open ?? []), this.refusal,
+      this.readout);
     return element("div", { class: "filter-view" }, see, this.side(), this.below());
   }
 
   side() {
     this.about = element("p", { class: "soft about" });
-    const choose = element("section", { class: "card stack", "aria-label": "Filter" }, element("h2", {}, "Filter"),
-      this.row.element, this.about, this.sliders.element, this.app.can("catalogue") && this.catalogue.element);
+    const choose = element("section", { class: "card stack", "aria-label": "Filter" },
+      element("h2", {}, "Filter"),
+      this.row.element, this.about, this.sliders.element, this.app.can("catalogue")
+        && this.catalogue.element);
     const settings = element("details", { class: "card", open: innerWidth > 832 },
       element("summary", {}, "Settings"), this.settings.element);
     return element("aside", { class: "side stack" }, choose, settings);
@@ -71,13 +75,15 @@ class FilterView {
   below() {
     this.kernels = element("select", { "aria-label": "Kernel of the pipeline", hidden: true,
       onchange: (event) => this.app.go({ part: event.target.value === "0" ? null : event.target.value }) });
-    this.save = element("button", { type: "button", onclick: () => download("kernel.json", this.editor.text) }, "Download kernel.json");
+    this.save = element("button", { type: "button", onclick: () =>
+      download("kernel.json", this.editor.text) }, "Download kernel.json");
     this.command = copyable("Copy as command");
     return element("section", { class: "below" },
       element("section", { class: "card stack weights-card", "aria-label": "Weights" },
         element("div", { class: "row head" }, element("h2", {}, "Weights"), this.kernels), this.grid.element),
       element("section", { class: "card stack json-card", "aria-label": "The same as JSON" },
-        element("div", { class: "row head" }, element("h2", {}, "The same as JSON"), this.save), this.editor.element),
+        element("div", { class: "row head" }, element("h2", {}, "The same as JSON"), this.save),
+          this.editor.element),
       element("section", { class: "card stack command-card", "aria-label": "In a terminal" },
         element("h2", {}, "In a terminal"), this.command.element));
   }
@@ -127,7 +133,8 @@ class FilterView {
 
   show() {
     const { zoom, at, split } = this.app.state;
-    if (this.viewer.port.words.zoom !== (zoom ?? null) || this.viewer.port.words.at !== (at ?? null)) this.viewer.view = { zoom, at };
+    if (this.viewer.port.words.zoom !== (zoom ?? null)
+      || this.viewer.port.words.at !== (at ?? null)) this.viewer.view = { zoom, at };
     const share = Number(split ?? 0.5);
     if (Math.abs(this.viewer.divider.share - share) > 0.001) this.viewer.divider.share = share;
     this.row.show(this.app.state.filter, this.index);
@@ -139,7 +146,7 @@ class FilterView {
     return JSON.stringify([this.app.work, picture, page ?? "0"]);
   }
 
-  /** Asks the engine for what the address says, unless it is shown; the last picture stays where that is refused. */
+  /** Asks for what the address says, unless it is shown; where it is refused, the last picture stays. */
   async refresh() {
     const wanted = this.wanted;
     if (wanted === this.done) return this.fillIn();
@@ -179,10 +186,12 @@ class FilterView {
     const { before, after, described } = this;
     const frame = [before.width, before.height];
     this.result = placed(after.bitmap, frame, undefined, described.layers.at(-1)?.stride);
-    this.viewer.show(frame, { before: placed(before.bitmap, frame), after: this.result }, `${described.name} on ${before.name}`);
+    this.viewer.show(frame, { before: placed(before.bitmap, frame), after: this.result },
+      `${described.name} on ${before.name}`);
     const to = size([after.bitmap.width, after.bitmap.height]);
     const from = size(frame);
-    fill(this.facts, element("b", {}, before.name), ` ${from}${to === from ? "" : ` → ${to}`}, range ${described.range}`,
+    fill(this.facts, element("b", {}, before.name),
+      ` ${from}${to === from ? "" : ` → ${to}`}, range ${described.range}`,
       described.range === "signed" ? " (gray is 0)" : "", `, ${short(after.milliseconds, 2)} ms`);
   }
 
@@ -210,11 +219,12 @@ class FilterView {
     const formula = this.known?.formulas.find((each) => each.name === name) ?? null;
     this.sliders.show(isDocument(text) ? null : formula, text);
     this.catalogue.show(isDocument(text) ? null : name);
-    const entry = [...this.known?.kernels ?? [], ...this.known?.formulas ?? []].find((each) => each.name === name);
+    const entry = [...this.known?.kernels ?? [], ...this.known?.formulas ?? []].find((each) =>
+      each.name === name);
     fill(this.about, (isDocument(text) ? parsed(text)?.description : entry?.description) ?? "");
   }
 
-  /** The text's own tables where it is a kernel; what a name, a formula or a pipeline stands for otherwise. */
+  /** The text's own tables where it is a kernel; else what its name, formula or pipeline stands for. */
   fillGrid(file) {
     const own = isDocument(this.text) ? parsed(this.text) : null;
     this.document = own && !own.layers ? own : parsed(file ?? "null");
@@ -222,23 +232,28 @@ class FilterView {
     const part = kernels[Math.min(Number(this.app.state.part) || 0, kernels.length - 1)];
     this.layer = part?.layer ?? null;
     this.kernels.hidden = kernels.length < 2;
-    fill(this.kernels, kernels.map(({ name, layer }, i) => element("option", { value: i, selected: layer === this.layer }, name)));
+    fill(this.kernels, kernels.map(({ name, layer }, i) =>
+      element("option", { value: i, selected: layer === this.layer }, name)));
     this.grid.show(this.wrong && this.wrong.filter === this.index ? null : part?.kernel ?? null);
   }
 
   fillSettings() {
-    const own = { ...this.described.kernels?.at(-1), ...this.app.state.range ? {} : { range: this.described.range } };
+    const own = { ...this.described.kernels?.at(-1), ...this.app.state.range ? {}
+      : { range: this.described.range } };
     this.settings.show(this.known?.words ?? {}, this.app.state, { ...own, pool_mode: "max" });
   }
 
   /** Chooses among the pictures of a bank. */
   turn(pages) {
     const page = Math.min(Number(this.app.state.page) || 0, pages - 1);
-    const to = (at, text, title) => element("button", { type: "button", disabled: at < 0 || at >= pages, "aria-label": title,
+    const to = (at, text, title) => element("button",
+      { type: "button", disabled: at < 0 || at >= pages, "aria-label": title,
       onclick: () => this.app.go({ page: at || null }) }, text);
     this.pages.hidden = pages < 2;
-    const held = this.pages.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
-    fill(this.pages, to(page - 1, "←", "Result before"), `Result ${page + 1} of ${pages}`, to(page + 1, "→", "Next result"));
+    const held = this.pages.contains(document.activeElement)
+      ? document.activeElement.getAttribute("aria-label") : null;
+    fill(this.pages, to(page - 1, "←", "Result before"), `Result ${page + 1} of ${pages}`,
+      to(page + 1, "→", "Next result"));
     if (held) this.pages.querySelector(`[aria-label="${held}"]`)?.focus();
   }
 
@@ -247,7 +262,8 @@ class FilterView {
     if (!this.result) return;
     const [x, y] = under(this.result, [this.after.bitmap.height, this.after.bitmap.width], px, py);
     if (held) this.held = [x, y];
-    const link = element("a", { href: this.app.address({ view: "pixel", x, y, layer: null, trail: null, channel: this.app.state.page }) },
+    const link = element("a", { href: this.app.address({ view: "pixel", x, y, layer: null, trail: null,
+      channel: this.app.state.page }) },
       "How it is computed");
     fill(this.readout, `column ${x}, row ${y}  `, link);
   }

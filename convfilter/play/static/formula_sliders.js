@@ -48,11 +48,14 @@ export class FormulaSliders {
       oninput: () => change(scale.value(Number(slider.value))),
     });
     const number = element("input", {
-      type: "text", inputmode: "decimal", "aria-label": `${parameter.name}, as a number`, class: "number", autocomplete: "off",
+      type: "text", inputmode: "decimal", "aria-label": `${parameter.name}, as a number`, class: "number",
+        autocomplete: "off",
       placeholder: "auto", oninput: () => this.type(number, parameter, change),
     });
-    const title = element("span", { class: "name" }, parameter.name, parameter.unit && ` (${parameter.unit})`);
-    return { parameter, scale, slider, number, element: element("div", { class: "slider" }, title, slider, number) };
+    const title = element("span", { class: "name" }, parameter.name, parameter.unit
+      && ` (${parameter.unit})`);
+    return { parameter, scale, slider, number, element: element("div", { class: "slider" }, title, slider,
+      number) };
   }
 
   type(number, parameter, change) {
@@ -71,13 +74,14 @@ export class FormulaSliders {
   }
 }
 
-/** A slider's places and values: in equal ratios where a parameter spans magnitudes, in equal steps elsewhere. */
+/** A slider's places and values: in equal ratios where a parameter spans magnitudes, else in equal steps. */
 function scaleOf({ least, most, whole }) {
   const last = Math.min(most, whole ? 63 : 100);
   const top = least < 0 ? most : last;
   const ratio = least > 0 && top / least > 20;
   const raw = (share) => (ratio ? least * (top / least) ** share : least + share * (top - least));
-  const place = (value) => (ratio ? Math.log(value / least) / Math.log(top / least) : (value - least) / (top - least));
+  const place = (value) => (ratio ? Math.log(value / least) / Math.log(top / least)
+    : (value - least) / (top - least));
   const round = (value) => (whole || top - least > 300 ? Math.round(value) : Number(value.toPrecision(3)));
   return {
     value: (position) => Math.min(Math.max(round(raw(position / STEPS)), least), top),

@@ -38,7 +38,8 @@ export class JsonEditor {
     this.count();
     this.refuse(null);
     if (/^\s*[[{]/.test(this.text)) this.onchange(this.text);
-    else this.refuse({ message: "a kernel's text begins with { or [; undo, or choose a kernel above", line: 1 });
+    else this.refuse({ message: "a kernel's text begins with { or [; undo, or choose a kernel above",
+      line: 1 });
   }
 
   /** Says what is wrong: {message, line, column}, line null where no line is meant; null if nothing is. */
@@ -63,17 +64,19 @@ export class JsonEditor {
   count() {
     const wrong = this.strip.hidden ? null : this.fault?.line;
     const lines = this.text.split("\n").length;
-    const each = [...Array(lines).keys()].map((i) => (i + 1 === wrong ? element("mark", {}, i + 1) : String(i + 1)));
+    const each = [...Array(lines).keys()].map((i) =>
+      (i + 1 === wrong ? element("mark", {}, i + 1) : String(i + 1)));
     fill(this.numbers, each.flatMap((node) => [node, "\n"]));
   }
 
   /** The strip on the wrong line, the message below it, both where the text was scrolled to. */
   place() {
     const { lineHeight, paddingTop, height } = getComputedStyle(this.area);
-    const top = parseFloat(paddingTop) + ((this.fault?.line ?? 1) - 1) * parseFloat(lineHeight) - this.area.scrollTop;
-    const shown = Math.min(Math.max(top, 0), parseFloat(height) - 3 * parseFloat(lineHeight));
+    const line = parseFloat(lineHeight);
+    const top = parseFloat(paddingTop) + ((this.fault?.line ?? 1) - 1) * line - this.area.scrollTop;
+    const shown = Math.min(Math.max(top, 0), parseFloat(height) - 3 * line);
     this.strip.style.top = `${shown}px`;
-    this.message.style.top = `${shown + parseFloat(lineHeight) + 4}px`;
+    this.message.style.top = `${shown + line + 4}px`;
     this.numbers.scrollTop = this.area.scrollTop;
   }
 }

@@ -21,7 +21,8 @@ export function parsed(text) {
 export function kernelsIn(document) {
   if (!document || typeof document !== "object") return [];
   if (!Array.isArray(document.layers)) return hasTables(document) ? [found(document, null)] : [];
-  return document.layers.map((each, layer) => found(each?.conv, layer)).filter(({ kernel }) => hasTables(kernel));
+  return document.layers.map((each, layer) => found(each?.conv, layer)).filter(({ kernel }) =>
+    hasTables(kernel));
 }
 
 function found(kernel, layer) {
@@ -35,10 +36,11 @@ function hasTables(kernel) {
 /** The document with the kernel of a layer replaced; layer null is the document itself. */
 export function withKernel(document, layer, kernel) {
   if (layer === null) return kernel;
-  return { ...document, layers: document.layers.map((each, i) => (i === layer ? { ...each, conv: kernel } : each)) };
+  return { ...document, layers: document.layers.map((each, i) =>
+    (i === layer ? { ...each, conv: kernel } : each)) };
 }
 
-/** Weights as [filter][channel][row][column], in whichever of the layouts a file has them; null if in none. */
+/** Weights as [filter][channel][row][column], from any of the layouts that a file may have; null if none. */
 export function planesOf(kernel) {
   const weights = Array.isArray(kernel) ? kernel : kernel?.weights;
   const depth = depthOf(weights);
@@ -88,7 +90,7 @@ export function withWeight(kernel, at, value) {
   return withPlanes(kernel, planes);
 }
 
-/** The kernel with so many filters, rows and columns: what it has stays in the middle, zeros come around it. */
+/** The kernel with so many filters, rows and columns: what it has stays in the middle, among zeros. */
 export function resized(kernel, filters, rows, columns) {
   const planes = planesOf(kernel);
   const [[first]] = planes;
@@ -113,7 +115,8 @@ export function formatted(document) {
 
 function object(fields, indent) {
   const inner = " ".repeat(indent + 2);
-  const lines = Object.entries(fields).map(([key, each]) => `${inner}${JSON.stringify(key)}: ${value(each, indent + 2)}`);
+  const lines = Object.entries(fields).map(([key, each]) =>
+    `${inner}${JSON.stringify(key)}: ${value(each, indent + 2)}`);
   return `{\n${lines.join(",\n")}\n${" ".repeat(indent)}}`;
 }
 

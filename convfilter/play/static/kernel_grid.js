@@ -1,4 +1,4 @@
-// A kernel's numbers as tables to edit: one for each filter and channel. The sign is in the text; colour repeats it.
+// A kernel's numbers as tables to edit, one for each filter and channel. Colour only repeats the sign.
 
 import { element, fill, label } from "./dom.js";
 import { exact, short, typed } from "./numbers.js";
@@ -19,19 +19,22 @@ export class KernelGrid {
     this.sides = ["filters", "rows", "columns"].map((name) => this.side(name));
     this.divisor = this.field("divisor", "Each weight is divided by it; “sum” is each filter's own sum.");
     this.bias = this.field("bias", "Added to the result; 1 is white. One number, or one per filter.");
-    this.element = element("div", { class: "stack" }, this.pages, this.tables, element("div", { class: "fields" },
+    this.element = element("div", { class: "stack" }, this.pages, this.tables,
+      element("div", { class: "fields" },
       label("Rows", this.sides[1]), label("Columns", this.sides[2]), label("Filters", this.sides[0]),
       label("Divisor", this.divisor), label("Bias", this.bias)));
   }
 
   side(name) {
     const most = name === "filters" ? MOST_FILTERS : MOST_SIDE;
-    return element("input", { type: "number", min: 1, max: most, step: 1, name, onchange: () => this.resize(most) });
+    return element("input", { type: "number", min: 1, max: most, step: 1, name, onchange: () =>
+      this.resize(most) });
   }
 
   field(name, title) {
     const change = (event) => this.number(name, event.target);
-    return element("input", { type: "text", name, title, autocomplete: "off", spellcheck: "false", oninput: change });
+    return element("input", { type: "text", name, title, autocomplete: "off", spellcheck: "false",
+      oninput: change });
   }
 
   /** Shows a kernel of a document; null leaves what is shown, but out of reach. */
@@ -42,7 +45,8 @@ export class KernelGrid {
     this.kernel = kernel;
     const planes = planesOf(kernel);
     const shown = this.shownOf(planes);
-    const shape = [shown.first, shown.count, planes.length, planes[0].length, planes[0][0].length, planes[0][0][0].length].join();
+    const shape = [shown.first, shown.count, planes.length, planes[0].length, planes[0][0].length,
+      planes[0][0][0].length].join();
     if (shape !== this.shape) this.build(planes, shown);
     this.shape = shape;
     this.fillIn(planes);
@@ -70,18 +74,21 @@ export class KernelGrid {
       onclick: () => { this.first = Math.max(first + by * count, 0); this.show(this.kernel); },
     }, text);
     this.pages.hidden = count >= all;
-    const last = first + count;
-    fill(this.pages, turn(-1, "←"), `Filter${count > 1 ? "s" : ""} ${first + 1}${count > 1 ? `–${last}` : ""} of ${all}`, turn(1, "→"));
+    const these = count > 1 ? `Filters ${first + 1}–${first + count}` : `Filter ${first + 1}`;
+    fill(this.pages, turn(-1, "←"), `${these} of ${all}`, turn(1, "→"));
   }
 
   table(matrix, filter, channel, planes) {
-    const parts = [planes.length > 1 && `filter ${filter + 1}`, planes[0].length > 1 && `channel ${channel + 1}`];
+    const parts = [planes.length > 1 && `filter ${filter + 1}`, planes[0].length > 1
+      && `channel ${channel + 1}`];
     const name = parts.filter(Boolean).join(", ");
     const rows = matrix.map((row, r) => element("tr", {}, row.map((_, c) => {
       const at = { filter, channel, row: r, column: c };
-      return element("td", {}, this.cell(at, [name, `row ${r + 1}`, `column ${c + 1}`].filter(Boolean).join(", ")));
+      return element("td", {}, this.cell(at, [name, `row ${r + 1}`,
+        `column ${c + 1}`].filter(Boolean).join(", ")));
     })));
-    return element("table", { class: "weights" }, element("caption", { class: name ? "soft" : "visually-hidden" }, name || "Weights"),
+    return element("table", { class: "weights" }, element("caption",
+      { class: name ? "soft" : "visually-hidden" }, name || "Weights"),
       element("tbody", {}, rows));
   }
 
@@ -141,7 +148,8 @@ export class KernelGrid {
     const value = read(input.value);
     if (value === null) return input.setAttribute("aria-invalid", "true");
     input.removeAttribute("aria-invalid");
-    return this.change(Array.isArray(this.kernel) ? { weights: this.kernel, [name]: value } : { ...this.kernel, [name]: value });
+    return this.change(Array.isArray(this.kernel) ? { weights: this.kernel, [name]: value }
+      : { ...this.kernel, [name]: value });
   }
 
   resize(most) {
@@ -157,7 +165,8 @@ export class KernelGrid {
 
   /** Arrow keys go from weight to weight; with Alt, up and down change it by 1 (with Shift too, by 0.1). */
   key(event, input, { filter, channel, row, column }) {
-    const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], Enter: [1, 0] };
+    const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
+      Enter: [1, 0] };
     const [down, right] = moves[event.key] ?? [0, 0];
     if (!down && !right) return;
     if (event.altKey && down) {
@@ -184,7 +193,8 @@ function put(input, value) {
 }
 
 function text(value) {
-  return Array.isArray(value) ? value.map(exact).join(", ") : typeof value === "number" ? exact(value) : String(value);
+  return Array.isArray(value) ? value.map(exact).join(", ") : typeof value === "number" ? exact(value)
+    : String(value);
 }
 
 /** One number, several with commas between, or the word sum; null for anything else. */

@@ -53,12 +53,15 @@ class LayersView {
     const sharing = layer.kind === "conv" ? this.sharing(described, number) : null;
     const facts = [
       ["Shape", size(layer.shape)], ["Range", `${short(layer.low)} to ${short(layer.high)}`],
-      ["Parameters", short(layer.parameters)], ["Receptive field", size(layer.field)], ["Stride", size(layer.stride)],
+      ["Parameters", short(layer.parameters)], ["Receptive field", size(layer.field)],
+        ["Stride", size(layer.stride)],
     ];
     return element("li", { class: "card layer" },
       element("div", { class: "stack about-layer" },
-        element("div", {}, element("h3", {}, layer.label), element("p", { class: "soft" }, [layer.keras, layer.what].filter(Boolean).join(": "))),
-        element("dl", { class: "layer-facts" }, facts.map(([name, value]) => [element("dt", {}, name), element("dd", { class: "number" }, value)])),
+        element("div", {}, element("h3", {}, layer.label),
+          element("p", { class: "soft" }, [layer.keras, layer.what].filter(Boolean).join(": "))),
+        element("dl", { class: "layer-facts" }, facts.map(([name, value]) =>
+          [element("dt", {}, name), element("dd", { class: "number" }, value)])),
         sharing),
       this.pictures(layer, number, last));
   }
@@ -67,7 +70,8 @@ class LayersView {
   sharing(described, number) {
     const before = described.layers.slice(0, number).filter(({ kind }) => kind === "conv").length;
     const found = described.weights[before];
-    return found && element("p", { class: "soft" }, `Weights: ${whole(found.shared)} shared by all windows; ${whole(found.local)} if each `
+    return found && element("p", { class: "soft" },
+      `Weights: ${whole(found.shared)} shared by all windows; ${whole(found.local)} if each `
       + `window had its own; ${whole(found.dense)} if every value were joined to every other.`);
   }
 
@@ -81,9 +85,11 @@ class LayersView {
 
   picture(layer, address, channel, number, last, [width, height]) {
     const many = layer.channels.length > 1 ? `, ${channel + 1} of ${layer.shape[2]}` : "";
-    const image = element("img", { src: address, alt: `${layer.label}${many}`, width, height, class: width < 256 ? "pixelated" : "", loading: "lazy" });
+    const image = element("img", { src: address, alt: `${layer.label}${many}`, width, height,
+      class: width < 256 ? "pixelated" : "", loading: "lazy" });
     if (number < 0) return image;
-    const href = this.app.address({ view: "pixel", layer: number === last ? null : number, channel, trail: null, x: null, y: null });
+    const href = this.app.address({ view: "pixel", layer: number === last ? null : number, channel,
+      trail: null, x: null, y: null });
     return element("a", { href, title: "Point at its pixels" }, image);
   }
 }

@@ -5,7 +5,8 @@ import { element } from "./dom.js";
 /** `ongive(file)` gets a file; `target` is where one may be dropped. */
 export function pictureInput(target, ongive) {
   const input = element("input", {
-    type: "file", accept: "image/*,.npy,.tif,.tiff,.pgm,.ppm", class: "visually-hidden", tabindex: -1, "aria-hidden": "true",
+    type: "file", accept: "image/*,.npy,.tif,.tiff,.pgm,.ppm", class: "visually-hidden", tabindex: -1,
+      "aria-hidden": "true",
     onchange: () => { if (input.files[0]) ongive(input.files[0]); input.value = ""; },
   });
   const over = (event) => {
@@ -21,6 +22,7 @@ export function pictureInput(target, ongive) {
     target.classList.remove("dropping");
     if (event.dataTransfer.files[0]) ongive(event.dataTransfer.files[0]);
   });
-  const button = element("button", { type: "button", title: "Or drop one on the picture", onclick: () => input.click() }, "Open a picture…");
+  const button = element("button", { type: "button", title: "Or drop one on the picture", onclick: () =>
+    input.click() }, "Open a picture…");
   return [button, input];
 }

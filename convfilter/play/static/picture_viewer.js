@@ -10,13 +10,13 @@ const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDo
 const OUTLINE = "#e8a200";
 
 /**
- * Draws layers, {bitmap, left, top, step: [down, right]}: a bitmap whose pixels are `step` pixels of the frame
- * in size. The frame is the picture before, [width, height]; what comes after lies on it.
+ * Draws layers, {bitmap, left, top, step: [down, right]}: a bitmap whose pixels are `step` of the frame's in
+ * size. The frame is the picture before, [width, height]; what comes after lies on it.
  *
- * name: what the canvas is called. caption: what stands on the picture. divided: whether it has a divider. picks: whether dragging goes on pointing
- * (with Shift it moves the picture) instead of moving the picture. onpoint(x, y, held): a point of the frame is
- * pointed at, or pressed (held). onstep(dx, dy) gets the arrow keys, which move the picture without it.
- * onview(words), onsplit(share): the view or the divider was moved.
+ * name: what the canvas is called. caption: what stands on the picture. divided: whether it has a divider.
+ * picks: whether dragging goes on pointing, where it moves the picture else (with Shift it always does).
+ * onpoint(x, y, held): a point of the frame is pointed at, or pressed (held). onstep(dx, dy) gets the arrow
+ * keys, which move the picture without it. onview(words), onsplit(share): the view or the divider was moved.
  */
 export class PictureViewer {
   constructor({ name, divided = false, picks = false, caption = "", onpoint, onstep, onview, onsplit }) {
@@ -24,7 +24,8 @@ export class PictureViewer {
     this.port = new Viewport();
     this.layers = {};
     this.marks = [];
-    this.canvas = element("canvas", { tabindex: 0, role: "application", "aria-label": name, onkeydown: (e) => this.key(e) });
+    this.canvas = element("canvas", { tabindex: 0, role: "application", "aria-label": name, onkeydown: (e) =>
+      this.key(e) });
     this.divider = divided ? new Divider(() => this.draw(), onsplit) : null;
     this.caption = element("span", { class: "tag", "aria-hidden": "true", hidden: !caption }, caption);
     this.frame = element("div", { class: "frame" }, this.canvas, this.caption, this.divider?.parts ?? []);
@@ -34,7 +35,8 @@ export class PictureViewer {
   }
 
   buttons() {
-    const button = (text, title, action) => element("button", { type: "button", title, "aria-label": title, onclick: action }, text);
+    const button = (text, title, action) => element("button",
+      { type: "button", title, "aria-label": title, onclick: action }, text);
     this.fitButton = button("Fit", "Fit the picture in", () => this.look(() => this.port.fit()));
     return element("div", { class: "row zooms", role: "group", "aria-label": "Zoom" }, this.fitButton,
       button("1:1", "One pixel of the picture on one of the screen", () => this.zoom(1)),
@@ -74,7 +76,8 @@ export class PictureViewer {
 
   measure() {
     const { clientWidth, clientHeight } = this.frame;
-    const size = [clientWidth, clientHeight].map((length) => Math.max(Math.round(length * devicePixelRatio), 1));
+    const size = [clientWidth, clientHeight].map((length) =>
+      Math.max(Math.round(length * devicePixelRatio), 1));
     if (size.join() === this.port.canvas.join() && this.canvas.width === size[0]) return;
     this.port.canvas = size;
     [this.canvas.width, this.canvas.height] = size;
@@ -91,7 +94,7 @@ export class PictureViewer {
     this.draw();
   }
 
-  /** Outlines places: [{left, top, right, bottom, kind}] in the frame's pixels, kind window, field or pixel. */
+  /** Outlines places, [{left, top, right, bottom, kind}] in the frame's pixels; kind window, field, pixel. */
   mark(marks) {
     this.marks = marks;
     this.draw();
@@ -147,7 +150,8 @@ export class PictureViewer {
     const [right] = this.port.onCanvas(this.port.picture[0], 0);
     const edges = [Math.max(left, 0), Math.min(right, width)];
     this.caption.style.left = `calc(${edges[0] / devicePixelRatio}px + 0.6rem)`;
-    const split = this.divider ? this.divider.place(edges.map((edge) => edge / devicePixelRatio)) * devicePixelRatio : null;
+    const split = this.divider ? this.divider.place(edges.map((edge) =>
+      edge / devicePixelRatio)) * devicePixelRatio : null;
     if (this.layers.before) this.layer(context, this.layers.before, 0, split ?? width);
     if (this.layers.after) this.layer(context, this.layers.after, split ?? 0, width);
     this.marks.forEach((mark) => this.outline(context, mark));
@@ -168,7 +172,8 @@ export class PictureViewer {
     context.imageSmoothingEnabled = this.port.scale * Math.min(...step) < 1;
     context.imageSmoothingQuality = "high";
     context.drawImage(bitmap, x, y, ...size);
-    if (roomForNumbers(this.port.scale * Math.min(...step))) writeNumbers(context, layer, this.port, from, to);
+    if (roomForNumbers(this.port.scale * Math.min(...step))) writeNumbers(context, layer, this.port, from,
+      to);
     context.restore();
   }
 

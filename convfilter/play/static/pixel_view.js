@@ -26,16 +26,21 @@ class PixelView {
       this[other].view = words;
       this.app.go(words, { replace: true });
     };
-    this.input = new PictureViewer({ name: "Picture", caption: "picture", onview: linked("output"), onstep: (dx, dy) => this.step(dx, dy) });
+    this.input = new PictureViewer({ name: "Picture", caption: "picture", onview: linked("output"),
+      onstep: (dx, dy) => this.step(dx, dy) });
     this.output = new PictureViewer({
-      name: "Result", caption: "result", picks: true, onview: linked("input"), onstep: (dx, dy) => this.step(dx, dy),
+      name: "Result", caption: "result", picks: true, onview: linked("input"), onstep: (dx, dy) =>
+        this.step(dx, dy),
       onpoint: (x, y, held) => this.point(x, y, held),
     });
     this.output.element.classList.add("picks");
-    const place = (name) => element("input", { type: "number", min: 0, step: 1, name, onchange: () => this.place() });
+    const place = (name) => element("input", { type: "number", min: 0, step: 1, name, onchange: () =>
+      this.place() });
     Object.assign(this, { column: place("column"), line: place("row") });
-    this.channel = element("select", { name: "channel", onchange: () => this.choose({ channel: this.channel.value }) });
-    this.plane = element("select", { name: "plane", onchange: () => this.choose({ plane: this.plane.value }) });
+    this.channel = element("select", { name: "channel", onchange: () =>
+      this.choose({ channel: this.channel.value }) });
+    this.plane = element("select", { name: "plane", onchange: () =>
+      this.choose({ plane: this.plane.value }) });
   }
 
   layout() {
@@ -44,11 +49,13 @@ class PixelView {
     this.sum = element("p", { class: "sentence number", "aria-live": "polite" });
     this.refusal = element("p", { class: "refusal", role: "alert", hidden: true });
     this.steps = element("div", { class: "stack steps" });
-    const fields = element("div", { class: "row places" }, label("Column", this.column), label("Row", this.line),
+    const fields = element("div", { class: "row places" }, label("Column", this.column),
+      label("Row", this.line),
       this.channelField = label("Filter", this.channel), this.planeField = label("Colour", this.plane),
-      element("p", { class: "soft" }, "Point at the result, or move the pixel with the arrow keys (with Shift by ten)."));
+      element("p", { class: "soft" }, "Point at the result, or use the arrow keys (with Shift, by ten)."));
     return element("div", { class: "pixel-view stack" }, this.layers, this.trail,
-      element("div", { class: "pair" }, this.output.element, this.input.element), fields, this.refusal, this.sum, this.steps);
+      element("div", { class: "pair" }, this.output.element, this.input.element), fields, this.refusal,
+        this.sum, this.steps);
   }
 
   /** Where the address says that the pixel is: layer as number, the rest kept inside that layer. */
@@ -57,9 +64,11 @@ class PixelView {
     const last = this.described.layers.length - 1;
     const layer = state.layer === undefined ? last : Math.min(Math.max(Number(state.layer) || 0, 0), last);
     const [height, width, channels] = this.described.layers[layer].shape;
-    const inside = (text, length, usual) => Math.min(Math.max(Math.round(Number(text ?? usual)) || 0, 0), length - 1);
+    const inside = (text, length, usual) => Math.min(Math.max(Math.round(Number(text ?? usual)) || 0, 0),
+      length - 1);
     return {
-      layer, last, shape: [height, width], channels, x: inside(state.x, width, width / 2), y: inside(state.y, height, height / 2),
+      layer, last, shape: [height, width], channels, x: inside(state.x, width, width / 2),
+        y: inside(state.y, height, height / 2),
       channel: inside(state.channel, channels, 0), plane: inside(state.plane, 3, 0),
     };
   }
@@ -144,7 +153,8 @@ class PixelView {
     const below = window ? this.below(window.layer) : -1;
     const back = (column, row, to) => (below < 0 ? null : this.backTo(below, column, row, to));
     const gray = below < 0 && this.described.color !== "luma" ? this.white : null;
-    this.keep(() => fill(this.steps, this.backButton(window, below), stepsOf(explanation, { back, gray, onPicture: below < 0 })));
+    this.keep(() => fill(this.steps, this.backButton(window, below),
+      stepsOf(explanation, { back, gray, onPicture: below < 0 })));
   }
 
   /** Replaces parts; what had the focus has it again if it is still there. */
@@ -158,7 +168,8 @@ class PixelView {
 
   /** The number of white as it enters the network. */
   get white() {
-    return this.app.work.values === "unit" || this.described.values === "unit" ? 1 : WHITE[this.picture.dtype] ?? 1;
+    return this.app.work.values === "unit" || this.described.values === "unit" ? 1
+      : WHITE[this.picture.dtype] ?? 1;
   }
 
   /** The layer that a layer's window lies on, paddings passed through; −1 is the picture. */
@@ -179,7 +190,8 @@ class PixelView {
   backButton(step, below) {
     if (!step || below < 0) return null;
     const [window] = step.windows;
-    const middle = (places) => places[Math.floor(places.length / 2)] ?? places.find((place) => place !== null);
+    const middle = (places) => places[Math.floor(places.length / 2)] ?? places.find((place) =>
+      place !== null);
     return element("p", { class: "row" }, element("a", {
       class: "back", href: this.backTo(below, middle(window.columns), middle(window.rows), window.channel),
     }, `← Back to ${this.described.layers[below].label}`), element("span", { class: "soft" },
@@ -192,7 +204,8 @@ class PixelView {
     this.keepLayers(layer, last);
     const steps = (this.app.state.trail ?? "").split("~").filter(Boolean);
     this.trail.hidden = !steps.length;
-    fill(this.trail, element("span", { class: "soft" }, "from"), steps.map((step, i) => this.crumb(step, steps.slice(0, i))));
+    fill(this.trail, element("span", { class: "soft" }, "from"),
+      steps.map((step, i) => this.crumb(step, steps.slice(0, i))));
     put(this.column, x, shape[1]);
     put(this.line, y, shape[0]);
     options(this.channel, [...Array(channels).keys()].map((i) => `${i + 1} of ${channels}`), channel);
@@ -208,7 +221,8 @@ class PixelView {
     this.layersShown = key;
     const held = this.layers.contains(document.activeElement);
     fill(this.layers, this.described.layers.map(({ label: name, shape }, i) => element("button", {
-      type: "button", "aria-pressed": String(i === layer), title: size(shape), onclick: () => this.turn(i === last ? null : i),
+      type: "button", "aria-pressed": String(i === layer), title: size(shape), onclick: () =>
+        this.turn(i === last ? null : i),
     }, name)));
     if (held) this.layers.querySelector('[aria-pressed="true"]')?.focus();
   }
@@ -259,7 +273,8 @@ function put(input, value, length) {
 
 function options(select, names, chosen) {
   const key = names.join();
-  if (select.dataset.names !== key) fill(select, names.map((name, i) => element("option", { value: i }, name)));
+  if (select.dataset.names !== key) fill(select, names.map((name, i) =>
+    element("option", { value: i }, name)));
   select.dataset.names = key;
   select.value = String(chosen);
 }

@@ -1,4 +1,4 @@
-// How the kernels become layers, and how results become pixels: every option of `convfilter apply` that shows.
+// How kernels become layers, and how results become pixels: the options of `convfilter apply`.
 
 import { element, fill, label } from "./dom.js";
 import { typed } from "./numbers.js";
@@ -21,7 +21,8 @@ const SIZES = [
   ["pool", "Pool", "none, 2, or rows, columns", /^(none|\d+(\s*[,×x ]\s*\d+)?)?$/],
 ];
 const DEFAULTS = { pad: "same", strides: "1", dilation: "1", pool: "none" };
-const ORDER = ["range", "color", "border", "pad", "strides", "dilation", "activation", "bias", "combine", "pool",
+const ORDER = ["range", "color", "border", "pad", "strides", "dilation", "activation", "bias", "combine",
+  "pool",
   "pool_mode", "values", "data_format"];
 
 /** `onchange({name: text})` gets what was set, null for what was taken back. */
@@ -33,22 +34,27 @@ export class SettingsPanel {
       ...SIZES.map((each) => [each[0], this.sizes(...each)]),
       ["bias", this.bias()],
     ]);
-    this.linear = element("input", { type: "checkbox", name: "linear", onchange: (e) => this.set("linear", e.target.checked ? "true" : null) });
-    this.reset = element("button", { type: "button", class: "quiet", onclick: () => this.clear() }, "Take all back");
+    this.linear = element("input", { type: "checkbox", name: "linear", onchange: (e) =>
+      this.set("linear", e.target.checked ? "true" : null) });
+    this.reset = element("button", { type: "button", class: "quiet", onclick: () => this.clear() },
+      "Take all back");
     const fields = ORDER.map((name) => this.controls.get(name).element);
     this.element = element("div", { class: "stack settings" }, element("div", { class: "fields" }, fields),
       element("label", { class: "row check" }, this.linear, "Compute in linear light"), this.reset);
   }
 
   words(name, title, hint) {
-    const input = element("select", { name, title: hint, onchange: () => this.set(name, input.value || null) });
+    const input = element("select", { name, title: hint, onchange: () =>
+      this.set(name, input.value || null) });
     return { input, element: label(title, input) };
   }
 
   sizes(name, title, hint, pattern) {
-    const list = name === "pad" ? element("datalist", { id: "paddings" }, ["same", "valid", "cover"].map((value) => element("option", { value }))) : null;
+    const list = name === "pad" ? element("datalist", { id: "paddings" },
+      ["same", "valid", "cover"].map((value) => element("option", { value }))) : null;
     const input = element("input", {
-      type: "text", name, title: hint, placeholder: DEFAULTS[name], list: list && "paddings", autocomplete: "off",
+      type: "text", name, title: hint, placeholder: DEFAULTS[name], list: list && "paddings",
+        autocomplete: "off",
       oninput: () => {
         const text = input.value.trim();
         input.setAttribute("aria-invalid", !pattern.test(text));
@@ -60,7 +66,8 @@ export class SettingsPanel {
 
   bias() {
     const input = element("input", {
-      type: "text", name: "bias", title: "Added to each result in place of the kernel's own; 1 is white", inputmode: "text",
+      type: "text", name: "bias", title: "Added to each result in place of the kernel's own; 1 is white",
+        inputmode: "text",
       placeholder: "the kernel's", autocomplete: "off",
       oninput: () => {
         const value = typed(input.value);
@@ -95,7 +102,8 @@ export class SettingsPanel {
     const first = own ? `${own} (default)` : "default";
     const key = [first, ...words].join();
     if (input.dataset.words !== key) {
-      fill(input, element("option", { value: "" }, first), words.map((value) => element("option", { value }, value)));
+      fill(input, element("option", { value: "" }, first),
+        words.map((value) => element("option", { value }, value)));
       input.dataset.words = key;
     }
     input.value = chosen;

@@ -79,7 +79,8 @@ export class Viewport {
   /** The view as the words of an address: {zoom, at}, both null where the picture is fitted in. */
   get words() {
     if (this.wanted === null) return { zoom: null, at: null };
-    return { zoom: String(Number(this.wanted.toPrecision(4))), at: this.centre.map((v) => v.toFixed(1)).join(",") };
+    return { zoom: String(Number(this.wanted.toPrecision(4))),
+      at: this.centre.map((v) => v.toFixed(1)).join(",") };
   }
 
   set words({ zoom, at }) {
