@@ -76,7 +76,7 @@ class FilterView {
     this.kernels = element("select", { "aria-label": "Kernel of the pipeline", hidden: true,
       onchange: (event) => this.app.go({ part: event.target.value === "0" ? null : event.target.value }) });
     this.save = element("button", { type: "button", onclick: () =>
-      download("kernel.json", this.editor.text) }, "Download kernel.json");
+      download(this.file, this.editor.text) }, "Download kernel.json");
     this.command = copyable("Copy as command");
     return element("section", { class: "below" },
       element("section", { class: "card stack weights-card", "aria-label": "Weights" },
@@ -96,6 +96,12 @@ class FilterView {
 
   get index() {
     return Math.min(Math.max(Number(this.app.state.edit) || 0, 0), this.app.state.filter.length - 1);
+  }
+
+  /** What the command calls the file of this filter. */
+  get file() {
+    const before = this.app.state.filter.slice(0, this.index).filter(isDocument).length;
+    return before ? `kernel-${before + 1}.json` : "kernel.json";
   }
 
   get text() {
@@ -215,6 +221,7 @@ class FilterView {
     this.fillSettings();
     this.turn(described.pages);
     this.command.show(described.command);
+    fill(this.save, `Download ${this.file}`);
     const { name } = formulaOf(text);
     const formula = this.known?.formulas.find((each) => each.name === name) ?? null;
     this.sliders.show(isDocument(text) ? null : formula, text);

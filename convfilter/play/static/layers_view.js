@@ -45,51 +45,54 @@ class LayersView {
     fill(this.head, element("h2", {}, described.name), element("p", { class: "soft" },
       `${layers.length - 1} layers with ${short(total)} parameters on ${picture.name}. `,
       "Blue is below zero, red above; where nothing is below zero, the largest value is white."));
-    fill(this.list, layers.map((layer, i) => this.layer(layer, i - 1, layers.length - 2, described)));
+    const planes = described.color === "each" ? layers[0].shape[2] : 1;
+    const facts = { described, planes, last: layers.length - 2 };
+    fill(this.list, layers.map((layer, i) => this.layer(layer, i - 1, facts)));
   }
 
-  /** number: −1 is the picture. */
-  layer(layer, number, last, described) {
-    const sharing = layer.kind === "conv" ? this.sharing(described, number) : null;
-    const facts = [
-      ["Shape", size(layer.shape)], ["Range", `${short(layer.low)} to ${short(layer.high)}`],
-      ["Parameters", short(layer.parameters)], ["Receptive field", size(layer.field)],
-        ["Stride", size(layer.stride)],
-    ];
+  /** One layer by its number, −1 for the picture; planes: how many colours go through each by itself. */
+  layer(layer, number, facts) {
+    const head = element("div", {}, element("h3", {}, layer.label),
+      element("p", { class: "soft" }, [layer.keras, layer.what].filter(Boolean).join(": ")));
+    const sharing = layer.kind === "conv" ? this.sharing(facts.described, number) : null;
     return element("li", { class: "card layer" },
-      element("div", { class: "stack about-layer" },
-        element("div", {}, element("h3", {}, layer.label),
-          element("p", { class: "soft" }, [layer.keras, layer.what].filter(Boolean).join(": "))),
-        element("dl", { class: "layer-facts" }, facts.map(([name, value]) =>
-          [element("dt", {}, name), element("dd", { class: "number" }, value)])),
-        sharing),
-      this.pictures(layer, number, last));
+      element("div", { class: "stack about-layer" }, head, this.table(layer), sharing),
+      this.pictures(layer, number, facts));
+  }
+
+  table(layer) {
+    const facts = {
+      Shape: size(layer.shape), Range: `${short(layer.low)} to ${short(layer.high)}`,
+      Parameters: short(layer.parameters), "Receptive field": size(layer.field), Stride: size(layer.stride),
+    };
+    return element("dl", { class: "layer-facts" }, Object.entries(facts).map(([name, value]) => (
+      [element("dt", {}, name), element("dd", { class: "number" }, value)])));
   }
 
   /** How many weights it would have without sharing. */
-  sharing(described, number) {
-    const before = described.layers.slice(0, number).filter(({ kind }) => kind === "conv").length;
-    const found = described.weights[before];
+  sharing({ layers, weights }, number) {
+    const found = weights[layers.slice(0, number).filter(({ kind }) => kind === "conv").length];
     return found && element("p", { class: "soft" },
       `Weights: ${whole(found.shared)} shared by all windows; ${whole(found.local)} if each `
       + `window had its own; ${whole(found.dense)} if every value were joined to every other.`);
   }
 
-  pictures(layer, number, last) {
-    const rest = layer.shape[2] - layer.channels.length;
-    const [height, width] = layer.shape;
+  pictures(layer, number, facts) {
+    const all = layer.shape[2] * (number < 0 ? 1 : facts.planes);
+    const rest = all - layer.channels.length;
     return element("div", { class: "maps", "data-count": String(Math.min(layer.channels.length, 5)) },
-      layer.channels.map((address, i) => this.picture(layer, address, i, number, last, [width, height])),
-      number >= 0 && rest > 0 && element("p", { class: "soft" }, `and ${rest} more`));
+      layer.channels.map((address, i) => this.picture(layer, number, facts, { address, i, all })),
+      rest > 0 && element("p", { class: "soft" }, `and ${rest} more`));
   }
 
-  picture(layer, address, channel, number, last, [width, height]) {
-    const many = layer.channels.length > 1 ? `, ${channel + 1} of ${layer.shape[2]}` : "";
-    const image = element("img", { src: address, alt: `${layer.label}${many}`, width, height,
-      class: width < 256 ? "pixelated" : "", loading: "lazy" });
+  /** A channel's picture, which leads to its pixels. */
+  picture(layer, number, { last }, { address, i, all }) {
+    const [height, width, channels] = layer.shape;
+    const alt = layer.label + (all > 1 ? `, ${i + 1} of ${all}` : "");
+    const image = element("img", { src: address, alt, width, height, class: width < 256 ? "pixelated" : "" });
     if (number < 0) return image;
-    const href = this.app.address({ view: "pixel", layer: number === last ? null : number, channel,
-      trail: null, x: null, y: null });
+    const at = { layer: number === last ? null : number, channel: i % channels, trail: null };
+    const href = this.app.address({ view: "pixel", ...at, plane: Math.floor(i / channels) });
     return element("a", { href, title: "Point at its pixels" }, image);
   }
 }

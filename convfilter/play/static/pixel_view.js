@@ -104,11 +104,11 @@ class PixelView {
 
   /** The picture, and the layer's values on it, unless they are shown. */
   async draw() {
-    const { layer, channel, shape } = this.at;
+    const { layer, channel, plane, shape } = this.at;
     const frame = [this.picture.width, this.picture.height];
-    const wanted = JSON.stringify([this.work, this.app.state.picture, layer, channel]);
+    const wanted = JSON.stringify([this.work, this.app.state.picture, layer, channel, plane]);
     if (wanted !== this.drawn) {
-      const bitmap = await this.bitmap(layer, channel);
+      const bitmap = await this.bitmap(layer, channel + plane * this.at.channels);
       this.layer = placed(bitmap, frame, shape, this.described.layers[layer].stride);
       this.input.show(frame, { before: placed(this.picture.bitmap, frame) }, this.picture.name);
       this.output.show(frame, { after: this.layer }, this.described.layers[layer].label);
@@ -117,15 +117,17 @@ class PixelView {
     this.mark();
   }
 
-  async bitmap(layer, channel) {
+  /** A layer's picture, `index` counting its channels plane after plane; the last one's is the result. */
+  async bitmap(layer, index) {
     const { engine, state } = this.app;
-    if (layer === this.at.last) return (await engine.apply(this.work, state.picture, channel)).bitmap;
+    const { last, channel } = this.at;
+    if (layer === last) return (await engine.apply(this.work, state.picture, channel)).bitmap;
     const key = JSON.stringify([this.work, state.picture]);
     if (key !== this.listed) this.all = (await engine.layers(this.work, state.picture)).layers;
     this.listed = key;
     const image = new Image();
     const { channels } = this.all[layer + 1];
-    image.src = channels[Math.min(channel, channels.length - 1)];
+    image.src = channels[Math.min(index, channels.length - 1)];
     await image.decode();
     return createImageBitmap(image);
   }
