@@ -106,7 +106,7 @@ export function layerTable({ layers }) {
     (window ? `${window}×${window}${stride ? `, stride ${stride}` : ""}` : "");
   const rows = layers.map((layer) => [
     layer.name, layer.kind, looks(layer), layer.shape.join("×"), short(layer.parameters)]);
-  return element("div", { class: "scroll" }, element("table", { class: "layer-table" },
+  return element("div", { class: "wide" }, element("table", { class: "layer-table" },
     element("thead", {}, element("tr", {}, head.map((text) => element("th", { scope: "col" }, text)))),
     element("tbody", {}, rows.map(([name, ...rest]) => element("tr", {},
       element("th", { scope: "row" }, name), rest.map((text) => element("td", {}, text)))))));

@@ -11,7 +11,7 @@ export class Cells {
   constructor(name, edited = null) {
     this.edited = edited;
     this.table = element("table", { "aria-label": name });
-    this.mark = element("div", { class: "frame", hidden: true });
+    this.mark = element("div", { class: "marker", hidden: true });
     const inner = element("div", { class: "inner" }, this.table, this.mark);
     this.element = element("div", { class: "cells" }, inner);
     if (edited) this.table.addEventListener("keydown", (event) => this.move(event));

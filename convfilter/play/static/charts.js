@@ -70,7 +70,7 @@ function numbersOf(epochs, series) {
   const rows = epochs.map((epoch, at) => element("tr", {}, element("th", { scope: "row" }, epoch),
     series.map(({ values }) => element("td", {}, short(values[at])))));
   return element("details", {}, element("summary", { class: "soft" }, "The numbers"),
-    element("div", { class: "scroll" }, element("table", { class: "grid" },
+    element("div", { class: "wide" }, element("table", { class: "grid" },
       element("thead", {}, head), element("tbody", {}, rows))));
 }
 

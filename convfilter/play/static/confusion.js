@@ -7,10 +7,10 @@ import { percent } from "./charts.js";
 export class Confusion {
   constructor(app) {
     this.app = app;
-    this.place = element("div", { class: "scroll" });
+    this.place = element("div", { class: "wide" });
     this.heading = element("h3", { tabindex: -1 });
     this.pictures = element("div", { class: "pictures" });
-    this.found = element("div", { class: "stack found", "aria-live": "polite" }, this.heading, this.pictures);
+    this.found = element("div", { class: "stack mistakes", "aria-live": "polite" }, this.heading, this.pictures);
     this.element = element("div", { class: "stack" }, this.place, this.found);
   }
 

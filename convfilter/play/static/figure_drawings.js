@@ -22,7 +22,7 @@ function grid(x, y, rows, columns, side, shade = () => null) {
 }
 
 function frame(x, y, width, height) {
-  return svg("rect", { x: x - 2, y: y - 2, width: width + 2.5, height: height + 2.5, rx: 3, class: "frame" });
+  return svg("rect", { x: x - 2, y: y - 2, width: width + 2.5, height: height + 2.5, rx: 3, class: "marker" });
 }
 
 function word(x, y, text, name = null) {

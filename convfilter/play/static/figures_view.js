@@ -30,7 +30,7 @@ function structure(name) {
     + "A block is as tall as its maps are large, and as wide as there are many.";
   return () => ({
     element: element("div", { class: "stack" }, element("p", { class: "soft" }, facts),
-      element("div", { class: "scroll card", tabindex: 0, role: "region", "aria-label": `${title}, drawn` },
+      element("div", { class: "wide card", tabindex: 0, role: "region", "aria-label": `${title}, drawn` },
         architecture(STRUCTURES[name])),
       element("details", { open: layers.length < 30 }, element("summary", {}, "Every layer"),
         layerTable(STRUCTURES[name]))),

@@ -136,7 +136,7 @@ function chartsOf({ epochs, ...series }) {
 
 function mapsOf({ name, shape, low, high, channels }) {
   const flat = shape.length === 1 || (shape[0] === 1 && shape.length === 3);
-  return element("figure", { class: "stack maps" }, element("figcaption", { class: "row" },
+  return element("figure", { class: "stack feature-maps" }, element("figcaption", { class: "row" },
     element("h3", {}, name),
     element("span", { class: "soft number" }, `${shape.join(" × ")}, ${short(low, 3)} to ${short(high, 3)}`)),
   element("div", { class: flat ? "pictures flat" : "pictures" }, channels.map((source, at) =>

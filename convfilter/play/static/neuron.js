@@ -36,7 +36,7 @@ export class NeuronPanel {
   constructor(app, apart) {
     Object.assign(this, { app, apart });
     this.picture = element("div", { class: "neuron-picture" });
-    this.line = element("p", { class: "line number", "aria-live": "polite" });
+    this.line = element("p", { class: "said number", "aria-live": "polite" });
     this.fields = element("div", { class: "neuron-fields" });
     this.element = element("div", { class: "stack" }, this.line,
       element("div", { class: "neuron-panel" }, this.picture, this.fields));

@@ -48,7 +48,7 @@ export class TensorPanel {
   constructor(app, number) {
     Object.assign(this, { app, ...ARRAYS[number] });
     this.shape = shapeOf(this.array);
-    this.line = element("p", { class: "line number", "aria-live": "polite" });
+    this.line = element("p", { class: "said number", "aria-live": "polite" });
     this.places = new Map();
     const facts = element("p", {}, `Shape ${this.tuple(this.shape)}: ${this.axes.join(", ")}.`);
     const nested = element("pre", { class: "card nested" }, this.nested([]));

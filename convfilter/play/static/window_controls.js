@@ -35,7 +35,7 @@ export class WindowControls {
     this.selects = {};
     this.element = element("aside", { class: "stack window-controls", "aria-label": "Settings" },
       this.choice("grid", "Grid"), this.choice("filter", "Filter"), this.choice("layer", "Layer"),
-      this.choice("channel", "Channel"), element("div", { class: "pair" },
+      this.choice("channel", "Channel"), element("div", { class: "twins" },
         this.choice("pad", "Padding"), this.choice("border", "Border"),
         this.choice("strides", "Strides"), this.choice("dilation", "Dilation"),
         this.choice("pool", "Pool after it"), this.choice("pool_mode", "It takes")));

@@ -22,7 +22,7 @@ class WindowView {
     this.middle = new StepView();
     this.titles = ["", "", ""].map(() => element("h3", {}));
     this.hint = element("p", { class: "soft" });
-    this.line = element("p", { class: "line", "aria-live": "polite" });
+    this.line = element("p", { class: "said", "aria-live": "polite" });
     this.refusal = element("p", { class: "refusal", role: "alert", hidden: true });
     this.counts = element("dl", { class: "counts" });
     this.element = this.layOut();
