@@ -54,7 +54,8 @@ class Pictures:
             raise PictureError(f"{name}: larger than {MAX_BYTES // 2**20} MiB; make it smaller")
         identity = hashlib.sha256(data).hexdigest()[:16]
         with self._lock:  # one at a time: each may take as much memory as a picture may
-            kept = self._kept.get(identity) or Kept(identity, name, _read(data, name))
+            known = self._kept.get(identity)
+            kept = Kept(identity, name, known.picture if known else _read(data, name))
             self._keep(kept)
         return kept
 

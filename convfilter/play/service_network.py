@@ -122,7 +122,7 @@ def _parts(bank: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             **about,
-            "name": f"{bank['name'][:80]}-{one + 1}-of-{channel + 1}",
+            "name": f"{bank['name'][:80]}-{one + 1}-channel-{channel + 1}",
             "description": f"What filter {one + 1} makes of channel {channel + 1} of {depth}, which it adds.",
             "weights": weights[:, :, channel, one].tolist(),
         }
