@@ -4,15 +4,17 @@ import base64
 import hashlib
 import threading
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from convfilter.errors import PictureError
+from convfilter.errors import PictureError, printable
 from convfilter.images.formats import FORMATS
 from convfilter.images.picture import Picture
 from convfilter.images.read import read
 from convfilter.images.resize import eight_bit
+from convfilter.images.source import open_source
 from convfilter.images.write import write
 from convfilter.play.work import Refusal
 from convfilter.system.values import dataclass
@@ -56,6 +58,12 @@ class Pictures:
             self._keep(kept)
         return kept
 
+    def add_file(self, path: Path) -> Kept:
+        """Read and keep a picture that the command was given."""
+        label = printable(path)
+        with open_source(path, label, MAX_PIXELS) as file:
+            return self.add(file.read(MAX_BYTES + 1), path.name)
+
     def __getitem__(self, identity: Any) -> Kept:
         """The picture of this id. Raises Refusal where there is none, or none any more."""
         kept = self._kept.get(identity) if isinstance(identity, str) else None
@@ -73,6 +81,12 @@ class Pictures:
             if oldest is None:
                 break
             del self._kept[oldest]
+
+
+def sample() -> Path:
+    """The picture that is shown where the command is given none, of the installed package or the checkout."""
+    packaged, checkout = (Path(__file__).parents[n] / "samples" / "scene.png" for n in (1, 2))
+    return packaged if packaged.exists() else checkout
 
 
 def _read(data: bytes, name: str) -> Picture:

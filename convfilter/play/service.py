@@ -3,6 +3,7 @@
 import threading
 import time
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,9 +47,9 @@ class Service:
         self._computing = threading.Lock()
         self._pages = lru_cache(maxsize=2)(self._filtered)
 
-    def open(self, data: bytes, name: str) -> None:
-        """Keep the picture that the page shows first. Raises PictureError."""
-        self.first = self.pictures.add(data, name)
+    def open(self, path: Path) -> None:
+        """Keep the picture in a file as the one that the page shows first. Raises PictureError."""
+        self.first = self.pictures.add_file(path)
 
     def start(self) -> dict[str, Any]:
         """What the page shows first."""

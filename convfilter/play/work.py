@@ -2,12 +2,15 @@
 
 import json
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from convfilter.errors import ConvfilterError, FilterError
-from convfilter.filters.json_document import MAX_BYTES
+from convfilter.filters.catalogue import is_path
+from convfilter.filters.json_document import MAX_BYTES, Document
 from convfilter.filters.kernel import Kernel
-from convfilter.filters.load import is_document, make_pipeline, read_text
+from convfilter.filters.kernel_writer import file_text
+from convfilter.filters.load import is_document, load, make_pipeline, read_text
 from convfilter.filters.pipeline import Pipeline
 from convfilter.filters.settings import FilterSettings
 from convfilter.processing.options import PixelOptions
@@ -62,6 +65,21 @@ def _work(key: str) -> Work:
     parts = tuple(_part(number, text) for number, text in enumerate(texts))
     pipeline = make_pipeline(parts, **settings)
     return Work(texts, parts, settings, PixelOptions(**pixels), pipeline, key)
+
+
+def text_of(filter: str) -> str:
+    """What the page gets for a FILTER of the command: its file's text for a path. Raises FilterError.
+
+    Kernels that a pipeline's file names by their paths are written into it.
+    """
+    if not is_path(filter):
+        return filter
+    found, text = load(filter), Document.read(Path(filter)).text
+    try:
+        read_text(text)
+    except FilterError:
+        return file_text(found)
+    return text
 
 
 def _texts(given: Any) -> tuple[str, ...]:
