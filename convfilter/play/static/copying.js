@@ -4,7 +4,7 @@ import { element, fill } from "./dom.js";
 
 /** A line of code with a button that copies it: {element, show(text)}. */
 export function copyable(name) {
-  const code = element("code", { tabindex: 0, "aria-label": "Command" });
+  const code = element("code", { tabindex: 0, role: "textbox", "aria-readonly": "true", "aria-label": "Command" });
   const said = element("span", { class: "soft", role: "status" });
   const button = element("button", { type: "button", onclick: async () => fill(said, await copied(code)) },
     name);

@@ -45,7 +45,7 @@ class LayersView {
     fill(this.head, element("h2", {}, described.name), element("p", { class: "soft" },
       `${layers.length - 1} layers with ${short(total)} parameters on ${picture.name}. `,
       "Blue is below zero, red above; where nothing is below zero, the largest value is white."));
-    const planes = described.color === "each" ? layers[0].shape[2] : 1;
+    const planes = layers[0].channels.length / layers[0].shape[2];
     const facts = { described, planes, last: layers.length - 2 };
     fill(this.list, layers.map((layer, i) => this.layer(layer, i - 1, facts)));
   }
@@ -78,7 +78,7 @@ class LayersView {
   }
 
   pictures(layer, number, facts) {
-    const all = layer.shape[2] * (number < 0 ? 1 : facts.planes);
+    const all = layer.shape[2] * facts.planes;
     const rest = all - layer.channels.length;
     return element("div", { class: "maps", "data-count": String(Math.min(layer.channels.length, 5)) },
       layer.channels.map((address, i) => this.picture(layer, number, facts, { address, i, all })),

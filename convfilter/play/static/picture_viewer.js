@@ -163,7 +163,7 @@ export class PictureViewer {
   /** One layer, between two columns of the canvas. */
   layer(context, layer, from, to) {
     const { bitmap, left, top, step } = layer;
-    const [x, y] = this.port.onCanvas(left, top);
+    const [x, y] = this.port.onCanvas(left, top).map(Math.round); // pixels on pixels
     const size = [bitmap.width * step[1] * this.port.scale, bitmap.height * step[0] * this.port.scale];
     context.save();
     context.beginPath();

@@ -54,8 +54,8 @@ class PixelView {
       this.channelField = label("Filter", this.channel), this.planeField = label("Colour", this.plane),
       element("p", { class: "soft" }, "Point at the result, or use the arrow keys (with Shift, by ten)."));
     return element("div", { class: "pixel-view stack" }, this.layers, this.trail,
-      element("div", { class: "pair" }, this.output.element, this.input.element), fields, this.refusal,
-        this.sum, this.steps);
+      element("div", { class: "pair" }, this.output.element, this.input.element), fields,
+      this.refusal, element("h2", {}, "How it is computed"), this.sum, this.steps);
   }
 
   /** Where the address says that the pixel is: layer as number, the rest kept inside that layer. */
