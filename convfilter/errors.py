@@ -28,9 +28,16 @@ class ConvfilterError(Exception):
 
 
 class FilterError(ConvfilterError):
-    """A kernel, a pipeline or an option that can't be used."""
+    """A kernel, a pipeline or an option that can't be used.
+
+    line, column: where a file's text is wrong, counted from 1, as the message says too; None elsewhere.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str = "", *, line: int | None = None, column: int | None = None):
+        super().__init__(message)
+        self.line, self.column = line, column
 
 
 class BackendError(ConvfilterError):

@@ -1,5 +1,6 @@
 """The output of every layer of a pipeline or a network for one picture, as arrays."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +25,7 @@ def layer_outputs(model: Any, array: np.ndarray) -> list[Output]:
     """
     if isinstance(model, Pipeline):
         return _pipeline_outputs(model, array)
-    return _model_outputs(model, array)
+    return every_output(model)(array)
 
 
 def _pipeline_outputs(pipeline: Pipeline, array: np.ndarray) -> list[Output]:
@@ -45,7 +46,9 @@ def _pipeline_outputs(pipeline: Pipeline, array: np.ndarray) -> list[Output]:
     return [("input", planes), *zip(names, _maps(results), strict=True)]
 
 
-def _model_outputs(model: Any, array: np.ndarray) -> list[Output]:
+def every_output(model: Any) -> Callable[[np.ndarray], list[Output]]:
+    """A function that gives a Keras model's layer_outputs for one picture after another; Keras prepares it
+    once. Raises FilterError for a model whose layers can't be followed."""
     from convfilter.model.boot import keras
     from convfilter.system.stderr import quiet
 
@@ -60,15 +63,19 @@ def _model_outputs(model: Any, array: np.ndarray) -> list[Output]:
         ) from error
     if len(inputs) != 1 or len(inputs[0].shape) != 4:
         raise FilterError(f"{model.name}: doesn't take one picture; give a model that does")
-    planes = fitting(array, inputs[0].shape[3], model.name, 1.0)
-    wanted = inputs[0].shape[1:3]
-    if any(side not in (None, have) for side, have in zip(wanted, planes.shape[:2], strict=True)):
-        size, have = ("×".join(map(str, shape)) for shape in (wanted, planes.shape[:2]))
-        raise FilterError(f"{model.name}: takes pictures of {size}, this one is {have}; resize it first")
-    with quiet():
-        results = keras.Model(inputs, outputs).predict_on_batch(planes[None])
-    names = [layer.name for layer in layers]
-    return [("input", planes), *zip(names, _maps(results), strict=True)]
+    cut, names = keras.Model(inputs, outputs), [layer.name for layer in layers]
+
+    def of(array: np.ndarray) -> list[Output]:
+        planes = fitting(array, inputs[0].shape[3], model.name, 1.0)
+        wanted = inputs[0].shape[1:3]
+        if any(side not in (None, have) for side, have in zip(wanted, planes.shape[:2], strict=True)):
+            size, have = ("×".join(map(str, shape)) for shape in (wanted, planes.shape[:2]))
+            raise FilterError(f"{model.name}: takes pictures of {size}, this one is {have}; resize it first")
+        with quiet():
+            results = cut.predict_on_batch(planes[None])
+        return [("input", planes), *zip(names, _maps(results), strict=True)]
+
+    return of
 
 
 def fitting(array: np.ndarray, channels: int | None, name: str, white: float) -> np.ndarray:

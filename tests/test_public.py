@@ -95,6 +95,11 @@ OPTIONS = {
         "FILTER, --then, --pad, --border, --strides, --dilation, --activation, --bias, --combine, "
         "--pool, --pool-mode, --values, --data-format, --size, --plan, --json"
     ),
+    "play": (
+        "[FILTER|MODEL], [PICTURE], --then, --pad, --border, --strides, --dilation, --activation, "
+        "--bias, --combine, --pool, --pool-mode, --values, --data-format, --color, --range, "
+        "--linear, --port, --no-browser"
+    ),
     "export": (
         "FILTER, OUT, --then, --pad, --border, --strides, --dilation, --activation, --bias, "
         "--combine, --pool, --pool-mode, --values, --data-format, --full-scale, --json"

@@ -91,6 +91,18 @@ def find_digits(gray: np.ndarray) -> list[Digit]:
     return digits
 
 
+def drawn_digit(drawing: np.ndarray) -> np.ndarray | None:
+    """A drawing (H, W) of one digit, bright on black, as MNIST's are made: (28, 28) uint8; None if empty.
+
+    All of the ink is the digit, however many strokes it has.
+    """
+    unit = _unit(drawing)
+    if unit.max() <= _EDGE:
+        return None
+    top, left, bottom, right = _bounds(unit > _EDGE)
+    return _centred(_boxed(_thickened(unit[top:bottom, left:right])))
+
+
 def _search(photo: np.ndarray, ink_is_bright: bool) -> tuple[np.ndarray, np.ndarray, list[list[Part]]]:
     """The ink, its numbered components, and the lines of digits that they make."""
     ink, least = evened(photo, ink_is_bright)

@@ -85,9 +85,9 @@ def _file_named(name: str) -> Path | None:
     return None
 
 
-def find(name: str, others: Iterable[str] = (), folder: Path = Path()) -> Path:
+def find(name: str, others: Iterable[str] = (), folder: Path | None = Path()) -> Path:
     """The file of the kernel `name`. Raises FilterError with the name of a file in `folder` that may be
-    meant, or the nearest names, `others` among them."""
+    meant (of none for None), or the nearest names, `others` among them."""
     known = _paths()
     if name in known:
         return Path(known[name])
@@ -99,7 +99,7 @@ def find(name: str, others: Iterable[str] = (), folder: Path = Path()) -> Path:
             f"{name[:100]}: a kernel's text; save it in a file, such as mine.json, and give that"
         )
     for beside in (f"{name}.json", name):
-        if os.path.isfile(folder / beside):
+        if folder is not None and os.path.isfile(folder / beside):
             raise FilterError(f'no kernel named "{name}"; did you mean the file ./{beside}?')
     within = sorted(other for other in known if name in other)
     near = nearest(name.lower(), [*known, *others], 3) or within[:3]
@@ -107,12 +107,15 @@ def find(name: str, others: Iterable[str] = (), folder: Path = Path()) -> Path:
     raise FilterError(f'no kernel named "{name}"; {hint}')
 
 
-def locate(text: str, folder: Path = Path()) -> Path | None:
+def locate(text: str, folder: Path | None = Path()) -> Path | None:
     """The file that a FILTER names, a relative path taken from `folder`; None for a formula.
 
-    Of a file's name and a formula's the file's wins. Raises FilterError with the nearest names.
+    folder: None where whoever named it may read no files but the catalogue's. Of a file's name and a
+    formula's the file's wins. Raises FilterError with the nearest names.
     """
     if is_path(text):
+        if folder is None:
+            raise FilterError(f"{text[:100]}: a path, and no files are read here; give the kernel's text")
         _refuse_model(text)
         return folder / text
     named = _file_named(text)
@@ -126,10 +129,10 @@ def locate(text: str, folder: Path = Path()) -> Path | None:
     return None if is_formula(text) else find(text, FORMULAS, folder)
 
 
-def load_kernel(text: str | Path, folder: Path = Path()) -> Kernel:
+def load_kernel(text: str | Path, folder: Path | None = Path()) -> Kernel:
     """A kernel by name (`sobel`), by path (`./mine.json`) or by formula (`gaussian:sigma=2`).
 
-    Raises FilterError.
+    folder: as of `locate`. Raises FilterError.
 
     >>> load_kernel("sobel-x").weights[:, :, 0, 0].tolist()
     [[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]

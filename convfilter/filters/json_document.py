@@ -83,7 +83,9 @@ class Document:
         except UnicodeDecodeError as error:
             before = error.object[: error.start].decode()
             line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-            raise FilterError(f"{path}:{line}:{column}: not UTF-8 text; save the file as UTF-8") from error
+            raise FilterError(
+                f"{path}:{line}:{column}: not UTF-8 text; save the file as UTF-8", line=line, column=column
+            ) from error
         return cls(text, str(path))
 
     def fail(self, message: str, path: Path_ = ()) -> NoReturn:
@@ -96,11 +98,11 @@ class Document:
     def _fail_at(self, offset: int, message: str) -> NoReturn:
         line = self.text.count("\n", 0, offset) + 1
         column = offset - (self.text.rfind("\n", 0, offset) + 1) + 1
-        raise FilterError(f"{self.name}:{line}:{column}: {message}")
+        raise FilterError(f"{self.name}:{line}:{column}: {message}", line=line, column=column)
 
     def _parse(self) -> Any:
         if not self.text.strip():
-            raise FilterError(f'{self.name}:1:1: empty file; the smallest kernel is {{"weights": [[1]]}}')
+            self._fail_at(0, 'empty file; the smallest kernel is {"weights": [[1]]}')
         self._check_tokens()
         try:
             data = json.loads(self.text)

@@ -16,7 +16,7 @@ def name_field(name: str) -> str:
 
 def number_fields(weights: np.ndarray, bias: np.ndarray, anchor: tuple[int, int]) -> dict[str, Any]:
     """Weights (kh, kw, in, out) as a matrix or a bank where there is one input channel."""
-    whole, divisor = _fraction(weights)
+    whole, divisor = fraction(weights)
     one_channel = weights.shape[2] == 1
     if one_channel:
         whole = np.moveaxis(whole[:, :, 0], -1, 0)
@@ -32,7 +32,7 @@ def number_fields(weights: np.ndarray, bias: np.ndarray, anchor: tuple[int, int]
     }
 
 
-def _fraction(weights: np.ndarray) -> tuple[np.ndarray, int]:
+def fraction(weights: np.ndarray) -> tuple[np.ndarray, int]:
     """Whole numbers and a divisor of which the quotients are exactly the weights; if none is, they and 1."""
     few = weights.ravel()[:: -(-weights.size // 1000)]
     for divisor in range(1, MAX_DIVISOR + 1):

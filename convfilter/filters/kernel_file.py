@@ -81,20 +81,20 @@ class _Wrong(Exception):
 
 def _effective(fields: dict[str, Any], weights: list[Any], name: str) -> Kernel:
     """The kernel of a good file's fields and weights. Raises _Wrong where they don't fit each other."""
-    arranged = _arrange(weights, fields["layout"])
-    kh, kw, _, filters = arranged.shape
+    stored = arranged(weights, fields["layout"])
+    kh, kw, _, filters = stored.shape
     anchor = _anchor(fields["anchor"], (kh, kw))
-    arranged, notes = _divide(arranged, fields["divisor"])
-    if len(_too_large(arranged)):
+    divided, notes = _divide(stored, fields["divisor"])
+    if len(_too_large(divided)):
         raise _Wrong("divisor makes a weight too large for 32-bit floats; use a larger one", "divisor")
     if fields["flip"]:
-        arranged = arranged[::-1, ::-1]
+        divided = divided[::-1, ::-1]
         anchor = (kh - 1 - anchor[0], kw - 1 - anchor[1])
     bias = np.broadcast_to(_bias(fields["bias"], filters), (filters,)).astype(np.float64)
     kept = (*HOW, "description", "source")
     return Kernel(
         name=fields["name"] or name,
-        weights=frozen(arranged),
+        weights=frozen(divided),
         bias=frozen(bias),
         anchor=anchor,
         tags=tuple(fields["tags"]),
@@ -103,8 +103,8 @@ def _effective(fields: dict[str, Any], weights: list[Any], name: str) -> Kernel:
     )
 
 
-def _arrange(weights: list[Any], layout: str) -> np.ndarray:
-    """The file's numbers as (kh, kw, in, out)."""
+def arranged(weights: list[Any], layout: str) -> np.ndarray:
+    """A file's numbers as (kh, kw, in, out), as they stand there."""
     _check_shape(weights, ("weights",))
     array = np.array(weights, dtype=np.float64)
     for place in _too_large(array)[:1]:

@@ -59,12 +59,40 @@ def load_file(path: Path) -> Kernel | Pipeline:
 
 
 def _read(path: Path) -> Kernel | Pipeline:
-    document = Document.read(path)
+    return _filter_of(Document.read(path), path, files=True)
+
+
+def _filter_of(document: Document, path: Path, files: bool) -> Kernel | Pipeline:
+    """The filter in a document. files: whether a pipeline may name kernels by their paths."""
     if isinstance(document.data, dict) and "layers" in document.data:
         from convfilter.filters.pipeline_file import read_pipeline  # loads pydantic
 
-        return read_pipeline(document, path)
+        return read_pipeline(document, path, files=files)
     return kernel_from_document(document, path.stem)
+
+
+def is_document(text: str) -> bool:
+    """Whether a text is that of a kernel's or a pipeline's file, not a name or a formula."""
+    return text.lstrip().startswith(("{", "["))
+
+
+def read_text(text: str, name: str = "kernel") -> Kernel | Pipeline:
+    """A FILTER of somebody who may name no file: a kernel's name, a formula, or what a file would hold.
+
+    name: what a kernel without a name is called, and messages call the text. Raises FilterError, with its
+    line and column for a file's text; and for a path, also one in a pipeline.
+
+    >>> read_text("[[-1, 0, 1]]").size
+    (1, 3)
+    """
+    if is_document(text):
+        return _filter_of(Document(text, name), Path(name), files=False)
+    path = locate(text, None)
+    if path:
+        return load_file(path)
+    from convfilter.filters.formula_text import parse_formula
+
+    return parse_formula(text)
 
 
 def make_pipeline(filters: Filters, **settings: Unpack[FilterSettings]) -> Pipeline:

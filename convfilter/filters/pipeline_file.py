@@ -70,10 +70,11 @@ def pipeline_model() -> type[_PipelineFile]:
     return create_model("PipelineFile", __base__=_PipelineFile, __doc__=_PipelineFile.__doc__, layers=layers)
 
 
-def read_pipeline(document: Document, path: Path) -> Pipeline:
-    """The Pipeline in a JSON document; relative kernel paths are taken from the file's folder."""
+def read_pipeline(document: Document, path: Path, *, files: bool = True) -> Pipeline:
+    """The Pipeline in a JSON document; relative kernel paths are taken from the file's folder, and refused
+    where `files` may not be read."""
     file = validate(pipeline_model(), document.data, document.fail, layer_models())
-    layers, last_range = _layers(file.layers, document, path)
+    layers, last_range = _layers(file.layers, document, path.stem, path.parent if files else None)
     try:
         return Pipeline(
             layers,
@@ -87,7 +88,9 @@ def read_pipeline(document: Document, path: Path) -> Pipeline:
         raise FilterError(f"{path}: {error}") from error
 
 
-def _layers(specs: list[Any], document: Document, path: Path) -> tuple[tuple[Layer, ...], str]:
+def _layers(
+    specs: list[Any], document: Document, name: str, folder: Path | None
+) -> tuple[tuple[Layer, ...], str]:
     """The layers, and the range of the last kernel. A padding in words waits for its convolution."""
     layers: list[Layer] = []
     last_range = "clip"
@@ -98,7 +101,7 @@ def _layers(specs: list[Any], document: Document, path: Path) -> tuple[tuple[Lay
             document.fail(f'pad "{waiting.pad}" must stand right before a conv', ("layers", index - 1))
         if key == "conv":
             place: Path_ = ("layers", index)
-            kernel = _kernel_of(spec, document, path, place)
+            kernel = _kernel_of(spec, document, f"{name}-{index + 1}", folder, place)
             added = _conv_layers(spec, kernel, waiting)
             _check_channels([*layers, *added], document, place)
             layers += added
@@ -138,14 +141,13 @@ def _conv_layers(spec: Any, kernel: Kernel, pad: Any) -> list[Layer]:
     return kernel_layers(kernel, settings)
 
 
-def _kernel_of(spec: Any, document: Document, path: Path, place: Path_) -> Kernel:
+def _kernel_of(spec: Any, document: Document, name: str, folder: Path | None, place: Path_) -> Kernel:
+    """The kernel that a convolution names, or `name` of what is written out in it."""
     if isinstance(spec.conv, str):
         try:
-            return load_kernel(spec.conv, path.parent)
+            return load_kernel(spec.conv, folder)
         except FilterError as error:
             document.fail(str(error), (*place, "conv"))
     data = spec.conv if isinstance(spec.conv, dict) else {"weights": spec.conv}
     depth = 0 if isinstance(spec.conv, dict) else 1  # the bare list has no "weights" of its own
-    return parse_kernel(
-        data, f"{path.stem}-{int(place[1]) + 1}", lambda m, p: document.fail(m, (*place, "conv", *p[depth:]))
-    )
+    return parse_kernel(data, name, lambda m, p: document.fail(m, (*place, "conv", *p[depth:])))

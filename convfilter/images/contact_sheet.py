@@ -61,6 +61,13 @@ def contact_sheet(
         write(file, [Picture(pixels)], format)
 
 
+def thumbnail(plane: np.ndarray, signed: bool, width: int) -> np.ndarray:
+    """A channel (H, W) in the sheet's colours, (h, w, 3) uint8, at most `width` pixels a side."""
+    small = _sized(plane, width) if max(plane.shape) > width else plane
+    pixels: np.ndarray = np.rint(_coloured(small, signed)).astype(np.uint8)
+    return pixels
+
+
 def _stacked(strips: list[np.ndarray]) -> np.ndarray:
     """The strips one below the other on paper: (H, W, 3) uint8."""
     width = max(strip.shape[1] for strip in strips) + 2 * MARGIN

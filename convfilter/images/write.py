@@ -23,12 +23,20 @@ _HEADERS = 2**17  # bytes that a JPEG's headers with a colour profile and EXIF s
 _LEVEL = 4  # of PNG's compression: 1.7 times as fast as zlib's usual 6, and 1 % larger
 
 
-def write(target: BinaryIO, pages: Sequence[Picture], format: Format, *, quality: int | None = None) -> None:
+def write(
+    target: BinaryIO,
+    pages: Sequence[Picture],
+    format: Format,
+    *,
+    quality: int | None = None,
+    level: int = _LEVEL,
+) -> None:
     """Write `pages` to an open binary file, without the alpha and metadata that the format can't hold.
 
-    Several pages, alike in shape and dtype, need a format with `pages`: a TIFF gets one page each, an npy
-    (H, W, N) planes on the last axis. Raises FilterError for a quality outside 1 to 100 or a read-only
-    format, PictureError for a picture too large for the format, ValueError for pages it can't hold.
+    level: of an 8-bit PNG's compression, 0 to 9. Several pages, alike in shape and dtype, need a format with
+    `pages`: a TIFF gets one page each, an npy (H, W, N) planes on the last axis. Raises FilterError for a
+    quality outside 1 to 100 or a read-only format, PictureError for a picture too large for the format,
+    ValueError for pages it can't hold.
     """
     if not format.writable:
         raise FilterError(f"{format.name} pictures can only be read; write another format, such as png")
@@ -47,7 +55,7 @@ def write(target: BinaryIO, pages: Sequence[Picture], format: Format, *, quality
     elif format.name == "png" and pages[0].pixels.dtype == np.uint16:
         _write_png16(target, pages[0])
     else:
-        _write_pillow(target, pages[0], format, quality or format.quality)
+        _write_pillow(target, pages[0], format, quality or format.quality, level)
 
 
 def _check(pages: Sequence[Picture], format: Format) -> None:
@@ -88,12 +96,12 @@ def _joined(page: Picture) -> np.ndarray:
     return np.dstack([page.pixels, page.alpha])
 
 
-def _write_pillow(target: BinaryIO, page: Picture, format: Format, quality: int | None) -> None:
+def _write_pillow(target: BinaryIO, page: Picture, format: Format, quality: int | None, level: int) -> None:
     """An 8-bit picture encoded by Pillow."""
     image = _image(page, format)
     options: dict[str, Any] = {
         "quality": quality,
-        "compress_level": _LEVEL,
+        "compress_level": level,
         "icc_profile": page.metadata.icc,
         "exif": page.metadata.exif,
         "dpi": page.metadata.dpi,

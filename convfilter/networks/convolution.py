@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D", "GroupedConv2D", "TableConv2D")
 
 
+def convolutions(model: "keras.Model") -> list[str]:
+    """The names of the convolution layers whose weights make one kernel."""
+    return [key for key, layer in named_layers(model).items() if type(layer).__name__ in _CONVOLUTIONS]
+
+
 def find_layer(model: "keras.Model", name: str) -> Any:
     """The convolution layer called `name` (MODEL/LAYER in a model inside). Raises FilterError."""
-    layers = named_layers(model)
-    usable = [key for key, layer in layers.items() if type(layer).__name__ in _CONVOLUTIONS]
+    layers, usable = named_layers(model), convolutions(model)
     if name in usable:
         return layers[name]
     have = f"its convolution layers: {', '.join(usable)}" if usable else "it has no convolution layer"

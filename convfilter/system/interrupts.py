@@ -23,8 +23,8 @@ def install() -> None:
     Signals that are ignored stay ignored: nohup ignores SIGHUP, and a shell script SIGINT for what it runs in
     the background.
     """
-    for number in (getattr(signal, name) for name in _NAMES if hasattr(signal, name)):
-        if signal.getsignal(number) != signal.SIG_IGN:
+    for number in map(_number, _NAMES):
+        if number and signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _handle)
 
 
@@ -43,6 +43,26 @@ def interrupts_held() -> Iterator[None]:
             last = not _holding
         if last and _noted is not None:
             _act(_noted)
+
+
+@contextmanager
+def raised_at_once() -> Iterator[None]:
+    """Raise signals at once during the body, whatever other threads hold them back for: in a main thread that
+    calls no library, of a process that ends then."""
+    before = {number: signal.getsignal(number) for number in map(_number, _NAMES) if number}
+    handled = [number for number, handler in before.items() if handler is _handle]
+    try:
+        for number in handled:
+            signal.signal(number, lambda number, frame: _act(number))
+        yield
+    finally:
+        for number in handled:
+            signal.signal(number, _handle)
+
+
+def _number(name: str) -> "signal.Signals | None":
+    """A signal's number; None where this system has none."""
+    return getattr(signal, name, None)
 
 
 def _handle(number: int, frame: Any) -> None:

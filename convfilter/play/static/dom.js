@@ -52,6 +52,23 @@ export function afterPause(milliseconds, action) {
   };
 }
 
+/** Calls `action` at once, and then at most once in so many milliseconds; the last call is never lost. */
+export function spaced(milliseconds, action) {
+  let timer = null;
+  let again = false;
+  const rest = () => {
+    timer = again ? setTimeout(rest, milliseconds) : null;
+    if (again) action();
+    again = false;
+  };
+  return () => {
+    again = timer !== null;
+    if (again) return;
+    action();
+    timer = setTimeout(rest, milliseconds);
+  };
+}
+
 /** Runs one asynchronous job at a time; of the calls meanwhile only the last one follows. */
 export function latest(job) {
   let running = false;

@@ -1,6 +1,6 @@
 // Starts the page: the engine, the views, and the address that says what they show.
 
-import { element, fill } from "./dom.js";
+import { element, fill, spaced } from "./dom.js";
 import { format, parse, workOf } from "./state.js";
 import { Server } from "./server.js";
 import { view as filterView } from "./filter_view.js";
@@ -22,11 +22,14 @@ class App {
   constructor(engine, start, token = null) {
     Object.assign(this, { engine, start, token });
     this.made = new Map();
-    addEventListener("hashchange", () => this.show());
+    this.hash = location.hash;
+    this.write = spaced(250, () => history.replaceState(null, "", this.hash));
+    addEventListener("hashchange", () => this.arrive());
+    addEventListener("popstate", () => this.arrive());
   }
 
   get state() {
-    const state = { view: "filter", ...parse(location.hash) };
+    const state = { view: "filter", ...parse(this.hash) };
     if (!state.filter.length) state.filter = this.start.filter;
     state.picture ??= this.start.picture;
     return state;
@@ -43,8 +46,22 @@ class App {
 
   /** Goes to an address; `replace` leaves no step to go back to, as while a slider is moved. */
   go(changes, { replace = false } = {}) {
-    history[replace ? "replaceState" : "pushState"](null, "", this.address(changes));
+    this.hash = this.address(changes);
+    if (replace) this.write();
+    else history.pushState(null, "", this.hash);
     this.show();
+  }
+
+  /** Shows what the address says after it was changed by a link, by hand or by going back. */
+  arrive() {
+    if (location.hash === this.hash) return;
+    this.hash = location.hash;
+    this.show();
+  }
+
+  /** Whether the engine offers something, such as "upload"; a page that stands alone has no catalogue. */
+  can(name) {
+    return typeof this.engine[name] === "function" && this.engine.can?.[name] !== false;
   }
 
   /** Says something in one line, such as an error; nothing takes it away. */

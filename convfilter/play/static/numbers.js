@@ -2,10 +2,11 @@
 
 /** A number in at most `digits` significant digits: −0.25, 1,048,576, 3.1e−7. */
 export function short(value, digits = 4) {
-  if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value < 0 ? "−∞" : "∞";
+  if (!Number.isFinite(value)) return value === Infinity ? "∞" : value === -Infinity ? "−∞" : "NaN";
   const size = Math.abs(value);
   if (Number.isInteger(value) && size < 1e9) return signed(value.toLocaleString("en-US"));
-  if (size !== 0 && (size < 1e-4 || size >= 1e9)) return signed(value.toExponential(digits - 1).replace("e+", "e"));
+  const far = size !== 0 && (size < 1e-4 || size >= 1e9);
+  if (far) return signed(value.toExponential(digits - 1).replace("e+", "e"));
   return signed(String(Number(value.toPrecision(digits))));
 }
 

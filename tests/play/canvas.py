@@ -1,0 +1,30 @@
+"""What a viewer's canvas shows, as numbers."""
+
+import numpy as np
+
+READ = """canvas => {
+  const { width, height } = canvas;
+  const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  const { data } = copy.getImageData(0, 0, width, height);
+  return { width, height, data: btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join("")) };
+}"""
+WHOLE = {"zoom": 1, "split": 0}  # of an address: one pixel on one of the canvas, and nothing of the picture before
+
+
+def shown_pixels(canvas, size: tuple[int, int]) -> np.ndarray:
+    """The picture in the middle of a canvas at 1:1, (rows, columns, 3) uint8."""
+    import base64
+
+    found = canvas.evaluate(READ)
+    pixels = np.frombuffer(base64.b64decode(found["data"]), np.uint8)
+    pixels = pixels.reshape(found["height"], found["width"], 4)[..., :3]
+    top, left = (
+        int(np.floor((have - want) / 2 + 0.5)) for have, want in zip(pixels.shape[:2], size, strict=True)
+    )
+    return pixels[top : top + size[0], left : left + size[1]]
+
+
+def in_colour(array: np.ndarray) -> np.ndarray:
+    """A gray result with the three equal channels that a canvas has; one in colour as it is."""
+    return array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2)
