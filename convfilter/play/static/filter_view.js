@@ -247,7 +247,7 @@ class FilterView {
   fillSettings() {
     const own = { ...this.described.kernels?.at(-1), ...this.app.state.range ? {}
       : { range: this.described.range } };
-    this.settings.show(this.known?.words ?? {}, this.app.state, { ...own, pool_mode: "max" });
+    this.settings.show(this.known?.words ?? this.app.engine.words ?? {}, this.app.state, { ...own, pool_mode: "max" });
   }
 
   /** Chooses among the pictures of a bank. */

@@ -1,7 +1,8 @@
-// Starts the page: the engine, the views, and the address that says what they show.
+// Starts the page of a server: its engine, and all views.
 
-import { element, fill, spaced } from "./dom.js";
-import { format, parse, workOf } from "./state.js";
+import { App } from "./app.js";
+import { element, fill } from "./dom.js";
+import { format, parse } from "./state.js";
 import { Server } from "./server.js";
 import { view as filterView } from "./filter_view.js";
 import { view as pixelView } from "./pixel_view.js";
@@ -13,91 +14,6 @@ import { view as figuresView } from "./figures_view.js";
 const VIEWS = [filterView, pixelView, windowView, layersView, networkView, figuresView];
 const TOKEN = "convfilter-token";
 
-/**
- * What every view gets: `engine`, the `state` that the address names, `work` (what the engine is asked), and
- * `go(changes)`, which changes the address. A view is {id, title, needs, create(app) → {element, show(app)}};
- * needs names what the engine must have, such as a network.
- */
-class App {
-  constructor(engine, start, token = null) {
-    Object.assign(this, { engine, start, token });
-    this.made = new Map();
-    this.hash = location.hash;
-    this.write = spaced(250, () => history.replaceState(null, "", this.hash));
-    addEventListener("hashchange", () => this.arrive());
-    addEventListener("popstate", () => this.arrive());
-  }
-
-  get state() {
-    const state = { view: "filter", ...parse(this.hash) };
-    if (!state.filter.length) state.filter = this.start.filter;
-    state.picture ??= this.start.picture;
-    return state;
-  }
-
-  get work() {
-    return workOf(this.state);
-  }
-
-  /** The address of the present state with some changes; null leaves a value out. */
-  address(changes) {
-    return format({ ...this.state, ...changes });
-  }
-
-  /** Goes to an address; `replace` leaves no step to go back to, as while a slider is moved. */
-  go(changes, { replace = false } = {}) {
-    this.hash = this.address(changes);
-    if (replace) this.write();
-    else history.pushState(null, "", this.hash);
-    this.show();
-  }
-
-  /** Shows what the address says after it was changed by a link, by hand or by going back. */
-  arrive() {
-    if (location.hash === this.hash) return;
-    this.hash = location.hash;
-    this.show();
-  }
-
-  /** Whether the engine offers something, such as "upload"; a page that stands alone has no catalogue. */
-  can(name) {
-    return typeof this.engine[name] === "function" && this.engine.can?.[name] !== false;
-  }
-
-  /** Says something in one line, such as an error; nothing takes it away. */
-  notice(text = "") {
-    const place = document.getElementById("notice");
-    place.textContent = text;
-    place.hidden = !text;
-  }
-
-  /** Runs something that may be refused, and says so where it is. */
-  async attempt(action) {
-    try {
-      this.notice();
-      return await action();
-    } catch (error) {
-      this.notice(error.message);
-      return null;
-    }
-  }
-
-  show() {
-    const { view: wanted } = this.state;
-    const views = VIEWS.filter((view) => !view.needs || this.start[view.needs]);
-    const view = views.find(({ id }) => id === wanted) ?? views[0];
-    fill(document.getElementById("views"), views.map(({ id, title }) => element("a", {
-      href: this.address({ view: id }), "aria-current": id === view.id ? "page" : null,
-    }, title)));
-    if (!this.made.has(view.id)) this.made.set(view.id, view.create(this));
-    const made = this.made.get(view.id);
-    const main = document.getElementById("main");
-    if (main.firstElementChild !== made.element) fill(main, made.element);
-    document.title = `${view.title} – convfilter`;
-    made.show(this);
-  }
-}
-
 /** The token that the address carried, kept for this tab and others, and taken out of the address. */
 function takeToken() {
   const { token, ...state } = parse(location.hash);
@@ -108,11 +24,10 @@ function takeToken() {
   return localStorage.getItem(TOKEN) ?? "";
 }
 
-/** The page of a server, or the one that stands alone: share.py puts its engine on the window. */
 async function run() {
-  const engine = globalThis.convfilterEngine ?? new Server(takeToken());
+  const engine = new Server(takeToken());
   const start = await engine.start();
-  new App(engine, start).show();
+  new App(engine, start, VIEWS).show();
 }
 
 run().catch((error) => {
