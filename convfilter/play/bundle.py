@@ -1,5 +1,7 @@
 """The page's modules and style sheets as one HTML text that asks for nothing else."""
 
+import base64
+import gzip
 import re
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -12,23 +14,33 @@ _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
     "base-uri 'none'; form-action 'none'"
 )
+# The page's own words, its data, and its modules, which a few lines unpack.
+_BODY = """    <p id="check" class="soft" role="status">Starting …</p>
+    <script type="application/json" id="page-data">{data}</script>
+    <script type="text/plain" id="page-modules">{packed}</script>
+    <script type="module">
+      const packed = atob(document.getElementById("page-modules").textContent);
+      const bytes = Uint8Array.from(packed, (letter) => letter.charCodeAt(0));
+      const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+      const modules = document.createElement("script");
+      modules.type = "module";
+      modules.textContent = await new Response(stream).text();
+      document.head.append(modules);
+    </script>
+  </body>"""
 
 
 def page(entry: str, data: str) -> str:
-    """index.html with the module `entry` and all that it imports in it, every style sheet, and `data`, JSON,
-    as the text of #page-data."""
+    """index.html with every style sheet, the module `entry` and all that it imports, and `data`, JSON, as the
+    text of #page-data. The modules are compressed, which takes a third of the page's size away."""
     html = (STATIC / "index.html").read_text(encoding="utf-8")
     styles = "".join(_text(name) for name in _SHEET.findall(html))
-    html = _SHEET.sub("", html)
-    head = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n    '
-    html = html.replace("<title>", f"{head}<title>", 1)
+    html = re.sub(r' *<script type="module" src="[\w.]+"></script>\n', "", _SHEET.sub("", html))
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+    html = html.replace("<title>", f"{policy}\n    <title>", 1)
     html = html.replace("</head>", f"  <style>\n{styles}</style>\n  </head>", 1)
-    html = re.sub(r' *<script type="module" src="[\w.]+"></script>\n', "", html)
-    check = '    <p id="check" class="soft" role="status"></p>\n'
-    body = (
-        f'{check}    <script type="application/json" id="page-data">{_inside_script(data)}</script>\n'
-        f'    <script type="module">\n{_inside_script(script(entry))}</script>\n  </body>'
-    )
+    packed = base64.b64encode(gzip.compress(script(entry).encode(), 9, mtime=0)).decode()
+    body = _BODY.format(data=data.replace("<", "\\u003c"), packed=packed)
     return html.replace("  </body>", body, 1)
 
 
@@ -54,7 +66,8 @@ def _reachable(entry: str) -> dict[str, str]:
 def _wrapped(name: str, text: str) -> str:
     """A module as a constant of its exports; what it imports are constants inside it."""
     imports = "".join(
-        f"const {{ {names.replace(' as ', ': ')} }} = {_constant(found)};\n" for names, found in _IMPORT.findall(text)
+        f"const {{ {names.replace(' as ', ': ')} }} = {_constant(found)};\n"
+        for names, found in _IMPORT.findall(text)
     )
     exports = ", ".join(_EXPORT.findall(text))
     body = _EXPORT.sub("", _IMPORT.sub("", text))
@@ -67,9 +80,3 @@ def _constant(name: str) -> str:
 
 def _text(name: str) -> str:
     return (STATIC / name).read_text(encoding="utf-8")
-
-
-def _inside_script(text: str) -> str:
-    """Text that can't end the script element it stands in: JSON and our modules have < in strings only where
-    a backslash form means the same."""
-    return re.sub(r"<(?=/script|!--|script)", r"\\u003c", text, flags=re.I)

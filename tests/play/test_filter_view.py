@@ -241,7 +241,9 @@ def test_a_picture_of_ones_own(play, page, small):
     """A file that is chosen is filtered; one that is dropped too; one that is none is refused in a line."""
     opened(play, page, filter=["sobel"])
     other = np.ascontiguousarray(small[::-1])
-    page.set_input_files("input[type=file]", {"name": "mine.png", "mimeType": "image/png", "buffer": png(other)})
+    page.set_input_files(
+        "input[type=file]", {"name": "mine.png", "mimeType": "image/png", "buffer": png(other)}
+    )
     page.wait_for_selector(".facts:has-text('mine.png')")
     page.get_by_role("button", name="1:1").click()
     expect_shown(page, convfilter.apply("sobel", other))

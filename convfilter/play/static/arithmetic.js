@@ -170,8 +170,13 @@ export function changesOf(value, map) {
   return changes;
 }
 
-/** The byte that a result becomes. */
-export function byteOf(value, map) {
-  const last = changesOf(value, map).at(-1)?.value ?? value;
-  return Number.isNaN(last) ? 0 : rounded(Math.min(Math.max(last, 0), 255));
+/** The bytes that results become. */
+export function bytesOf(values, { absolute, less, times, plus }) {
+  const bytes = new Uint8ClampedArray(values.length); // which rounds halves to even, and takes NaN for 0
+  const [from, by, to] = [less ?? 0, times, plus ?? 0].map(Math.fround);
+  values.forEach((value, place) => {
+    const shifted = Math.fround((absolute ? Math.abs(value) : value) - from);
+    bytes[place] = Math.fround(Math.fround(shifted * by) + to);
+  });
+  return bytes;
 }

@@ -1,7 +1,7 @@
 // The engine of a page that stands alone: the arithmetic is done here, and judged by the engine's own result,
 // which the page carries. It answers what Server answers.
 
-import { byteOf, planesOf } from "./arithmetic.js";
+import { bytesOf, planesOf } from "./arithmetic.js";
 import { describe, rangeMapOf } from "./local_describe.js";
 import { explain } from "./local_explain.js";
 import { pipelineOf } from "./pipeline.js";
@@ -40,8 +40,8 @@ export class Local {
 
   async apply(work, picture, page = 0) {
     const started = performance.now();
-    if (this.isOwn(work) && this.check.different) {
-      return { bitmap: await createImageBitmap(await imageAt(this.data.pages[page])), milliseconds: 0 };
+    if (this.isOwn(work) && this.check.different && this.judges[page]) {
+      return { bitmap: await createImageBitmap(this.judges[page]), milliseconds: 0 };
     }
     const image = await this.filtered(work, page);
     return { bitmap: await createImageBitmap(image), milliseconds: performance.now() - started };
@@ -49,7 +49,10 @@ export class Local {
 
   async explain(work, picture, at) {
     const { pipeline, planes, full } = await this.taken(work);
-    return explain(pipeline, planes[Math.min(at.plane, planes.length - 1)], full, at, this.pixels);
+    const found = explain(pipeline, planes[Math.min(at.plane, planes.length - 1)], full, at, this.pixels);
+    const judge = this.isOwn(work) && this.judges?.[at.channel];
+    if (found.pixel && judge) found.pixel.written = judge.data[4 * (at.y * judge.width + at.x) + at.plane];
+    return found;
   }
 
   async layers(work) {
@@ -78,7 +81,9 @@ export class Local {
   get said() {
     const { different, count, reason } = this.check;
     if (reason) return `The engine's own result is shown: ${reason}.`;
-    if (different) return `The engine's own result is shown: ${different} of ${count} numbers differ here.`;
+    if (different) {
+      return `The engine's own result is shown: computed in this page, ${different} of ${count} numbers differ.`;
+    }
     return `Computed in this page; all ${count.toLocaleString("en-US")} numbers equal the engine's.`;
   }
 
@@ -90,10 +95,10 @@ export class Local {
   async compare() {
     try {
       let [different, count] = [0, 0];
-      for (const [page, address] of this.data.pages.entries()) {
+      this.judges = await Promise.all(this.data.pages.map(async (address) => pixelsOf(await imageAt(address))));
+      for (const [page, { data }] of this.judges.entries()) {
         const own = (await this.filtered(this.data.work, page)).data;
-        const theirs = pixelsOf(await imageAt(address)).data;
-        own.forEach((value, place) => { different += value !== theirs[place]; });
+        own.forEach((value, place) => { different += value !== data[place]; });
         count += own.length / 4;
       }
       return { different, count };
@@ -131,13 +136,11 @@ export class Local {
     const results = planes.map((plane) => run(pipeline.layers, plane, full).at(-1) ?? plane);
     const map = rangeMapOf(pipeline, results, full);
     const { height, width } = results[0];
-    const image = new ImageData(width, height);
     const size = height * width;
+    const colours = results.map(({ data }) => bytesOf(data.subarray(page * size, (page + 1) * size), map));
+    const image = new ImageData(width, height);
     for (let place = 0; place < size; place++) {
-      for (let colour = 0; colour < 3; colour++) {
-        const { data } = results[Math.min(colour, results.length - 1)];
-        image.data[4 * place + colour] = byteOf(data[page * size + place], map);
-      }
+      for (let k = 0; k < 3; k++) image.data[4 * place + k] = colours[Math.min(k, colours.length - 1)][place];
       image.data[4 * place + 3] = 255;
     }
     return image;
