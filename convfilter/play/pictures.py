@@ -38,7 +38,7 @@ class Kept:
 
     @cached_property
     def for_gray(self) -> Picture:
-        """The picture as the command reads it to filter its gray: that of a JPEG is stored beside its colours."""
+        """The picture as the command reads it to filter its gray, which a JPEG stores beside its colours."""
         if self.picture.pixels.shape[2:] != (3,) or self.picture.metadata.bands:
             return self.picture
         gray = _read(self.data, self.name, gray=True)
