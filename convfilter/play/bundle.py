@@ -15,8 +15,8 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'"
 )
 # The page's own words, its data, and its modules, which a few lines unpack.
-_BODY = """    <p id="check" class="soft" role="status">Starting …</p>
-    <script type="application/json" id="page-data">{data}</script>
+_CHECK = '    <p id="check" class="check soft" role="status">Starting …</p>\n'
+_BODY = """    <script type="application/json" id="page-data">{data}</script>
     <script type="text/plain" id="page-modules">{packed}</script>
     <script type="module">
       const packed = atob(document.getElementById("page-modules").textContent);
@@ -41,6 +41,7 @@ def page(entry: str, data: str) -> str:
     html = html.replace("</head>", f"  <style>\n{styles}</style>\n  </head>", 1)
     packed = base64.b64encode(gzip.compress(script(entry).encode(), 9, mtime=0)).decode()
     body = _BODY.format(data=data.replace("<", "\\u003c"), packed=packed)
+    html = html.replace("    <main", f"{_CHECK}    <main", 1)
     return html.replace("  </body>", body, 1)
 
 

@@ -63,6 +63,7 @@ def _page(asked: dict[str, Any], work: Work, shown: Picture, address: str, name:
     pages = filter_picture(work.pipeline, shown, work.options, np.dtype(np.uint8), choose_engine())
     texts = [file_text(part) for part in work.parts]  # also of a name or formula: the page has no catalogue
     own = {"filter": texts, **{key: asked[key] for key in (*SETTINGS, *PIXELS) if key in asked}}
+    told = described(work, size)
     facts = {"name": name, "width": size[1], "height": size[0], "channels": channels, "dtype": "uint8"}
     data = {
         "version": __version__,
@@ -70,7 +71,7 @@ def _page(asked: dict[str, Any], work: Work, shown: Picture, address: str, name:
         "address": _address(own),
         "picture": {**facts, "address": address},
         "words": {**catalogue()["words"], "activation": [word for word in ACTIVATIONS if word in _HERE]},
-        "described": described(work, size),
+        "described": {key: told[key] for key in ("command", "bounds", "range")},
     }
     results = [_lossless(each.pixels) for each in pages]  # as many as there is room for, to compare with
     found = page("shared.js", json.dumps({**data, "pages": results}, ensure_ascii=False))
