@@ -59,7 +59,7 @@ export class Confusion {
   list(pictures, truth, taken) {
     const [is, was] = [this.classes[truth], this.classes[taken]];
     const words = truth === taken ? `${is}, and taken for it` : `${is}, taken for ${was}`;
-    this.heading.textContent = `${words}: ${pictures.length} pictures`;
+    this.heading.textContent = `${words}: ${pictures.length} ${pictures.length === 1 ? "picture" : "pictures"}`;
     fill(this.pictures, pictures.map((source, at) =>
       element("img", { class: "pixelated", src: source, alt: `${at + 1}: ${words}` })));
   }
