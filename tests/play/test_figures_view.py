@@ -38,6 +38,7 @@ def state_of(page) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.url).fragment)
 
 
+@slow
 def test_the_structures_are_those_of_the_models():
     """static/structures.js is, to the letter, what the networks' models give when it is made again."""
     assert structures.FILE.read_text(encoding="utf-8") == structures.module_text()
