@@ -350,7 +350,7 @@ def test_old_pictures_make_room(running, monkeypatch):
         ids.append(json.loads(post(running, "picture", png(GRAY + np.uint8(number + 1))).body)["id"])
     there = [ask(running, f"/api/picture/{each}").status == 200 for each in [first, *ids]]
     assert there == [True] + [False] * 3 + [True] * (pictures.MOST - 1)
-    monkeypatch.setattr(pictures, "MOST_BYTES", 3 * GRAY.nbytes)
+    monkeypatch.setattr(pictures, "MOST_BYTES", 3 * (GRAY.nbytes + len(png(GRAY))) + 30)
     post(running, "picture", png(GRAY + np.uint8(100)))
     assert len(running.service.pictures._kept) == 3
 
