@@ -176,8 +176,9 @@ class FilterView {
     const before = await engine.picture(state.picture);
     if (!this.after) this.first(before);
     const shown = await this.shown.of(work, [before.height, before.width]);
-    const same = JSON.stringify(shown.work) === JSON.stringify(guess);
-    const after = await (same ? guessed : engine.apply(shown.work, state.picture, page));
+    const last = Math.min(page, shown.described.pages - 1);
+    const same = last === page && JSON.stringify(shown.work) === JSON.stringify(guess);
+    const after = await (same ? guessed : engine.apply(shown.work, state.picture, last));
     Object.assign(this, { before, after, described: shown.described });
     this.draw();
   }

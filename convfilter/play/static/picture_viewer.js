@@ -182,6 +182,11 @@ export class PictureViewer {
     context.restore();
   }
 
+  ring(context, x, y, radius) {
+    context.moveTo(x + radius, y);
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+  }
+
   /** An outline that is seen on light and dark; around one that is too small to see, a ring. */
   outline(context, { left, top, right, bottom, kind }) {
     const [x, y] = this.port.onCanvas(left, top);
@@ -193,7 +198,7 @@ export class PictureViewer {
       context.setLineDash(kind === "field" ? [6 * devicePixelRatio, 4 * devicePixelRatio] : []);
       context.beginPath();
       context.rect(x, y, width, height);
-      if (small) context.arc(x + width / 2, y + height / 2, 12 * devicePixelRatio, 0, 2 * Math.PI);
+      if (small) this.ring(context, x + width / 2, y + height / 2, 12 * devicePixelRatio);
       context.stroke();
     }
   }
