@@ -80,7 +80,8 @@ def window_numbers(work: Work, grid: Any, engine: Engine) -> dict[str, Any]:
 def _plane(grid: Any) -> np.ndarray:
     """(1, H, W) float32. Raises Refusal for what is no grid."""
     try:
-        plane = np.array(grid, np.float32)
+        with np.errstate(over="ignore"):
+            plane = np.array(grid, np.float32)
     except (TypeError, ValueError, OverflowError):
         plane = np.empty(0, np.float32)
     sides = plane.shape if plane.ndim == 2 else (0, 0)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import threading
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from convfilter.errors import PictureError, printable
 from convfilter.images.formats import FORMATS
+from convfilter.images.luma import to_gray
 from convfilter.images.picture import Picture
 from convfilter.images.read import read
 from convfilter.images.resize import eight_bit
@@ -22,7 +24,7 @@ from convfilter.system.values import dataclass
 MAX_BYTES = 64 * 2**20  # of a picture's file
 MAX_PIXELS = 32_000_000
 MOST = 8  # pictures that are kept
-MOST_BYTES = 512 * 2**20  # that their pixels take
+MOST_BYTES = 512 * 2**20  # that they take, files and pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +33,16 @@ class Kept:
 
     id: str
     name: str
+    data: bytes
     picture: Picture
+
+    @cached_property
+    def for_gray(self) -> Picture:
+        """The picture as the command reads it to filter its gray, which a JPEG stores beside its colours."""
+        if self.picture.pixels.shape[2:] != (3,) or self.picture.metadata.bands:
+            return self.picture
+        gray = _read(self.data, self.name, gray=True)
+        return self.picture if np.array_equal(gray.pixels, to_gray(self.picture.pixels)) else gray
 
     def as_json(self) -> dict[str, Any]:
         pixels = self.picture.pixels
@@ -54,7 +65,8 @@ class Pictures:
             raise PictureError(f"{name}: larger than {MAX_BYTES // 2**20} MiB; make it smaller")
         identity = hashlib.sha256(data).hexdigest()[:16]
         with self._lock:  # one at a time: each may take as much memory as a picture may
-            kept = self._kept.get(identity) or Kept(identity, name, _read(data, name))
+            known = self._kept.get(identity)
+            kept = Kept(identity, name, data, known.picture if known else _read(data, name))
             self._keep(kept)
         return kept
 
@@ -89,9 +101,9 @@ def sample() -> Path:
     return packaged if packaged.exists() else checkout
 
 
-def _read(data: bytes, name: str) -> Picture:
+def _read(data: bytes, name: str, gray: bool = False) -> Picture:
     try:
-        return read(BytesIO(data), gray=False, max_pixels=MAX_PIXELS, name=name)
+        return read(BytesIO(data), gray=gray, max_pixels=MAX_PIXELS, name=name)
     except PictureError as error:
         said, allowed, _ = str(error).partition("; allow")  # by an option, which the page has not
         raise PictureError(f"{said}; make it smaller" if allowed else said) from error
@@ -99,7 +111,7 @@ def _read(data: bytes, name: str) -> Picture:
 
 def _bytes(kept: Kept) -> int:
     alpha = kept.picture.alpha
-    return kept.picture.pixels.nbytes + (0 if alpha is None else alpha.nbytes)
+    return len(kept.data) + kept.picture.pixels.nbytes + (0 if alpha is None else alpha.nbytes)
 
 
 def shown(picture: Picture) -> np.ndarray:

@@ -52,6 +52,7 @@ class PageServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = MOST_CONNECTIONS
     allow_reuse_address = os.name != "nt"  # there it would let two programs have one port
 
     def __init__(self, api: "Api", port: int = 0, failed: Failed = lambda error: None):
@@ -129,7 +130,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection: request after request."""
 
     protocol_version = "HTTP/1.1"
-    server_version, sys_version = "convfilter", ""
+    default_request_version = "HTTP/1.0"  # where a request says none: 0.9 has no headers
     timeout = TO_SEND
     disable_nagle_algorithm = True
     wbufsize = -1
@@ -222,6 +223,9 @@ class Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What the standard library refuses: what is no HTTP, and methods that are neither GET nor POST."""
         self._refuse(405 if code == 501 else int(code), "only GET and POST, as a browser sends them")
+
+    def version_string(self) -> str:
+        return "convfilter"
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: an address may hold what is no one's business."""

@@ -13,6 +13,7 @@ from convfilter.engines.choose import choose_engine
 from convfilter.filters.conv import Conv
 from convfilter.filters.geometry import peak_bytes, resolve_padding, sizes
 from convfilter.filters.layer import Pair
+from convfilter.filters.pipeline import color_for
 from convfilter.images.formats import FORMATS
 from convfilter.images.picture import Picture
 from convfilter.play.description import described
@@ -101,7 +102,7 @@ class Service:
         dtype = _written(work, kept.picture)
         where = (x, y, layer, channel, plane)
         with self._computing:
-            found = explain(work.pipeline, kept.picture, work.options, dtype, self._engine, *where)
+            found = explain(work.pipeline, _entering(work, kept), work.options, dtype, self._engine, *where)
         told: dict[str, Any] = found.as_json()
         return told
 
@@ -109,7 +110,7 @@ class Service:
         """Every layer of some work: its picture, range and row of the table."""
         work, kept = self._asked(asked)
         with self._computing:
-            return layer_pictures(work, kept.picture, self._engine)
+            return layer_pictures(work, _entering(work, kept), self._engine)
 
     def window(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Every layer's numbers for a small grid."""
@@ -124,7 +125,13 @@ class Service:
         return work, kept
 
     def _filtered(self, work: Work, kept: Kept) -> list[Picture]:
-        return filter_picture(work.pipeline, kept.picture, work.options, _BYTES, self._engine)
+        return filter_picture(work.pipeline, _entering(work, kept), work.options, _BYTES, self._engine)
+
+
+def _entering(work: Work, kept: Kept) -> Picture:
+    """The picture as the command would read it for this work."""
+    gray = color_for(work.pipeline, work.options.color) == "gray" and work.pipeline.in_channels == 1
+    return kept.for_gray if gray else kept.picture
 
 
 def _written(work: Work, picture: Picture) -> np.dtype:
