@@ -11,7 +11,10 @@ READ = """canvas => {
   const { data } = copy.getImageData(0, 0, width, height);
   return { width, height, data: btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join("")) };
 }"""
-WHOLE = {"zoom": 1, "split": 0}  # of an address: one pixel on one of the canvas, and nothing of the picture before
+WHOLE = {
+    "zoom": 1,
+    "split": 0,
+}  # of an address: one pixel on one of the canvas, and nothing of the picture before
 
 
 def shown_pixels(canvas, size: tuple[int, int], step: tuple[int, int] = (1, 1)) -> np.ndarray:

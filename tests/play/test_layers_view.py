@@ -47,7 +47,8 @@ def test_every_layer_has_its_facts(play, page, gray):
     for layer, row, (name, output) in zip(layers[1:], rows, outputs[1:], strict=True):
         said = facts(layer)
         assert layer.locator("h3").inner_text() == name
-        assert row.layer in layer.inner_text() and row.what in layer.inner_text()
+        assert row.layer in layer.inner_text()
+        assert row.what in layer.inner_text()
         assert numbers(said["Shape"], "×") == list(row.shape)
         assert numbers(said["Receptive field"], "×") == list(row.field)
         assert numbers(said["Stride"], "×") == list(row.stride)
@@ -63,7 +64,9 @@ def test_weights_with_and_without_sharing(play, page):
     picture = np.zeros((9, 9), np.uint8)
     opened(play, page, picture, filter=["sobel-x"], pad="valid", strides="3")
     said = page.locator(".layer").last.inner_text()
-    assert "9 shared" in said and "81 if each" in said and "729 if every" in said
+    assert "9 shared" in said
+    assert "81 if each" in said
+    assert "729 if every" in said
 
 
 def test_a_picture_leads_to_its_pixels(play, page, gray):
@@ -71,7 +74,8 @@ def test_a_picture_leads_to_its_pixels(play, page, gray):
     opened(play, page, gray, filter=["sobel"])
     page.get_by_role("link", name="sobel, 2 of 2").click()
     page.wait_for_selector(".pixel-view")
-    assert "layer=1" in page.url and "channel=1" in page.url
+    assert "layer=1" in page.url
+    assert "channel=1" in page.url
 
 
 def test_a_refusal_is_said(play, page, gray):

@@ -248,7 +248,8 @@ class FilterView {
   fillSettings() {
     const own = { ...this.described.kernels?.at(-1), ...this.app.state.range ? {}
       : { range: this.described.range } };
-    this.settings.show(this.known?.words ?? {}, this.app.state, { ...own, pool_mode: "max" });
+    const usual = { ...own, values: this.document?.values ?? "stored", pool_mode: "max" };
+    this.settings.show(this.known?.words ?? {}, this.app.state, usual);
   }
 
   /** Chooses among the pictures of a bank. */
