@@ -188,7 +188,7 @@ def test_both_data_formats_hold_the_same_picture(play, page):
 
 @slow
 @pytest.mark.parametrize(
-    "state", [{}, {"figure": 10}, {"figure": 14}, {"figure": 18}, {"figure": 21}], ids=str
+    "state", [{}, {"figure": 6}, {"figure": 10}, {"figure": 14}, {"figure": 18}, {"figure": 21}], ids=str
 )
 def test_nothing_sticks_out_of_a_narrow_screen(play, page, state):
     """360 pixels wide, in the dark, and axe-core finds nothing."""

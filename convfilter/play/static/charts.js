@@ -69,10 +69,10 @@ function numbersOf(title, epochs, series) {
     series.map(({ name }) => element("th", { scope: "col" }, name)));
   const rows = epochs.map((epoch, at) => element("tr", {}, element("th", { scope: "row" }, epoch),
     series.map(({ values }) => element("td", {}, short(values[at])))));
+  const table = element("table", { class: "grid" }, element("thead", {}, head), element("tbody", {}, rows));
+  const place = { class: "wide", tabindex: 0, role: "region", "aria-label": `${title}, the numbers` };
   return element("details", {}, element("summary", { class: "soft" }, "The numbers"),
-    element("div", { class: "wide", tabindex: 0, role: "region", "aria-label": `${title}, the numbers` },
-      element("table", { class: "grid" },
-      element("thead", {}, head), element("tbody", {}, rows))));
+    element("div", place, table));
 }
 
 /** A canvas with a pixel for every number of some rows, drawn by `colour(value)` → [red, green, blue]. */
