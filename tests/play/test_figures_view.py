@@ -1,6 +1,5 @@
 """The figures: all 24 open, their numbers are NumPy's, and the networks they draw are the models themselves."""
 
-import importlib.util
 import json
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -63,8 +62,6 @@ def test_the_index_has_all_figures(play, page):
 def test_every_figure_opens(play, page, number):
     """A figure's link opens its view without an error; going back leads to the index."""
     view, thing = PLACES[number]
-    if view == "pixel" and importlib.util.find_spec("convfilter.play.explain") is None:
-        pytest.skip("the arithmetic of a pixel is not here yet")
     opened(play, page)
     page.locator(f"[data-figure='{number}']").click()
     page.locator(f"main {thing}").first.wait_for()
