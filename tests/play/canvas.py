@@ -1,5 +1,7 @@
 """What a viewer's canvas shows, as numbers."""
 
+import base64
+
 import numpy as np
 
 READ = """canvas => {
@@ -15,17 +17,17 @@ WHOLE = {
 }  # of an address: one pixel on one of the canvas, and nothing of the picture before
 
 
-def shown_pixels(canvas, size: tuple[int, int]) -> np.ndarray:
-    """The picture in the middle of a canvas at 1:1, (rows, columns, 3) uint8."""
-    import base64
-
+def shown_pixels(canvas, size: tuple[int, int], step: tuple[int, int] = (1, 1)) -> np.ndarray:
+    """The result in the middle of a canvas at 1:1, (rows, columns, 3) uint8; its pixels are `step` of the
+    picture's."""
     found = canvas.evaluate(READ)
     pixels = np.frombuffer(base64.b64decode(found["data"]), np.uint8)
     pixels = pixels.reshape(found["height"], found["width"], 4)[..., :3]
-    top, left = (
-        int(np.floor((have - want) / 2 + 0.5)) for have, want in zip(pixels.shape[:2], size, strict=True)
+    rows, columns = (
+        int(np.floor((have - want * each) / 2 + 0.5)) + each // 2 + each * np.arange(want)
+        for have, want, each in zip(pixels.shape[:2], size, step, strict=True)
     )
-    return pixels[top : top + size[0], left : left + size[1]]
+    return pixels[np.ix_(rows, columns)]
 
 
 def in_colour(array: np.ndarray) -> np.ndarray:

@@ -72,13 +72,21 @@ export class App {
     }
   }
 
+  /** The links to the views, which stay in place so that none loses the focus. */
+  name(views, shown) {
+    const place = document.getElementById("views");
+    if (!place.children.length) fill(place, views.map(({ title }) => element("a", {}, title)));
+    views.forEach(({ id }, i) => {
+      place.children[i].href = this.address({ view: id });
+      place.children[i].ariaCurrent = id === shown.id ? "page" : null;
+    });
+  }
+
   show() {
     const { view: wanted } = this.state;
     const views = this.views.filter((view) => !view.needs || this.start[view.needs]);
     const view = views.find(({ id }) => id === wanted) ?? views[0];
-    fill(document.getElementById("views"), views.map(({ id, title }) => element("a", {
-      href: this.address({ view: id }), "aria-current": id === view.id ? "page" : null,
-    }, title)));
+    this.name(views, view);
     if (!this.made.has(view.id)) this.made.set(view.id, view.create(this));
     const made = this.made.get(view.id);
     const main = document.getElementById("main");
@@ -87,4 +95,3 @@ export class App {
     made.show(this);
   }
 }
-

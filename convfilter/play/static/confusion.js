@@ -7,7 +7,8 @@ import { percent } from "./charts.js";
 export class Confusion {
   constructor(app) {
     this.app = app;
-    this.place = element("div", { class: "wide" });
+    const name = "What was taken for what";
+    this.place = element("div", { class: "wide", tabindex: 0, role: "region", "aria-label": name });
     this.heading = element("h3", { tabindex: -1 });
     this.pictures = element("div", { class: "pictures" });
     this.found = element("div", { class: "stack mistakes", "aria-live": "polite" }, this.heading, this.pictures);
@@ -59,7 +60,7 @@ export class Confusion {
   list(pictures, truth, taken) {
     const [is, was] = [this.classes[truth], this.classes[taken]];
     const words = truth === taken ? `${is}, and taken for it` : `${is}, taken for ${was}`;
-    this.heading.textContent = `${words}: ${pictures.length} pictures`;
+    this.heading.textContent = `${words}: ${pictures.length} ${pictures.length === 1 ? "picture" : "pictures"}`;
     fill(this.pictures, pictures.map((source, at) =>
       element("img", { class: "pixelated", src: source, alt: `${at + 1}: ${words}` })));
   }

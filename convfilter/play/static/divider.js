@@ -41,7 +41,7 @@ export class Divider {
     this.onsplit?.(this.share);
   }
 
-  /** Stands between the left and right edge of what is seen of the picture (CSS pixels); says where. */
+  /** Stands between the left and right edge of what is seen of the picture; says where. In CSS pixels. */
   place(edges) {
     this.edges = edges;
     const at = edges[0] + this.share * (edges[1] - edges[0]);

@@ -176,8 +176,9 @@ class FilterView {
     const before = await engine.picture(state.picture);
     if (!this.after) this.first(before);
     const shown = await this.shown.of(work, [before.height, before.width]);
-    const same = JSON.stringify(shown.work) === JSON.stringify(guess);
-    const after = await (same ? guessed : engine.apply(shown.work, state.picture, page));
+    const last = Math.min(page, shown.described.pages - 1);
+    const same = last === page && JSON.stringify(shown.work) === JSON.stringify(guess);
+    const after = await (same ? guessed : engine.apply(shown.work, state.picture, last));
     Object.assign(this, { before, after, described: shown.described });
     this.draw();
   }
@@ -247,7 +248,8 @@ class FilterView {
   fillSettings() {
     const own = { ...this.described.kernels?.at(-1), ...this.app.state.range ? {}
       : { range: this.described.range } };
-    this.settings.show(this.known?.words ?? this.app.engine.words ?? {}, this.app.state, { ...own, pool_mode: "max" });
+    const usual = { ...own, values: this.document?.values ?? "stored", pool_mode: "max" };
+    this.settings.show(this.known?.words ?? this.app.engine.words ?? {}, this.app.state, usual);
   }
 
   /** Chooses among the pictures of a bank. */

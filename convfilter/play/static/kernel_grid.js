@@ -3,8 +3,10 @@
 import { element, fill, label } from "./dom.js";
 import { exact, short, typed } from "./numbers.js";
 import { planesOf, resized, withWeight } from "./kernel_document.js";
+import { kernelPicture } from "./kernel_picture.js";
 
 const MOST_CELLS = 600; // of all tables that are shown at once
+const LARGE = 9; // rows or columns: a picture stands above the numbers
 const MOST_SIDE = 63;
 const MOST_FILTERS = 64;
 
@@ -15,11 +17,12 @@ export class KernelGrid {
     this.first = 0;
     this.shape = "";
     this.tables = element("div", { class: "tables" });
+    this.picture = element("div", { class: "kernel-picture" });
     this.pages = element("div", { class: "row", hidden: true });
     this.sides = ["filters", "rows", "columns"].map((name) => this.side(name));
     this.divisor = this.field("divisor", "Each weight is divided by it; “sum” is each filter's own sum.");
     this.bias = this.field("bias", "Added to the result; 1 is white. One number, or one per filter.");
-    this.element = element("div", { class: "stack" }, this.pages, this.tables,
+    this.element = element("div", { class: "stack" }, this.pages, this.picture, this.tables,
       element("div", { class: "fields" },
       label("Rows", this.sides[1]), label("Columns", this.sides[2]), label("Filters", this.sides[0]),
       label("Divisor", this.divisor), label("Bias", this.bias)));
@@ -65,6 +68,7 @@ export class KernelGrid {
     const listed = planes.slice(first, first + count).flatMap((filter, i) => filter.map((matrix, channel) => (
       this.table(matrix, first + i, channel, planes))));
     fill(this.tables, listed);
+    requestAnimationFrame(() => middle(this.tables));
     this.page(first, count, planes.length);
   }
 
@@ -119,6 +123,9 @@ export class KernelGrid {
       this.paint(input, value, largest);
       width = Math.max(width, input.value.length);
     }
+    const [[shown]] = planes.slice(this.first);
+    const large = Math.max(shown.length, shown[0].length) > LARGE;
+    fill(this.picture, large && kernelPicture(shown, largest));
     this.tables.style.setProperty("--digits", Math.min(width, 9));
     this.rest(planes);
   }
@@ -186,6 +193,11 @@ export class KernelGrid {
     if (input.selectionEnd - input.selectionStart === input.value.length) return true;
     return right > 0 ? input.selectionStart === input.value.length : input.selectionEnd === 0;
   }
+}
+
+/** Scrolls what is larger than its place to its middle. */
+function middle(place) {
+  place.scrollTo((place.scrollWidth - place.clientWidth) / 2, (place.scrollHeight - place.clientHeight) / 2);
 }
 
 function put(input, value) {

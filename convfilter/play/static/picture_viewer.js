@@ -35,8 +35,8 @@ export class PictureViewer {
   }
 
   buttons() {
-    const button = (text, title, action) => element("button",
-      { type: "button", title, "aria-label": title, onclick: action }, text);
+    const button = (text, title, action) => element("button", { type: "button", title, onclick: action,
+      "aria-label": { "−": "Smaller", "+": "Larger" }[text] ?? null }, text);
     this.fitButton = button("Fit", "Fit the picture in", () => this.look(() => this.port.fit()));
     return element("div", { class: "row zooms", role: "group", "aria-label": "Zoom" }, this.fitButton,
       button("1:1", "One pixel of the picture on one of the screen", () => this.zoom(1)),
@@ -150,14 +150,19 @@ export class PictureViewer {
     const [right] = this.port.onCanvas(this.port.picture[0], 0);
     const edges = [Math.max(left, 0), Math.min(right, width)];
     this.caption.style.left = `calc(${edges[0] / devicePixelRatio}px + 0.6rem)`;
-    const split = this.divider ? this.divider.place(edges.map((edge) =>
-      edge / devicePixelRatio)) * devicePixelRatio : null;
+    const split = this.divider ? this.split(edges, width) : null;
     if (this.layers.before) this.layer(context, this.layers.before, 0, split ?? width);
     if (this.layers.after) this.layer(context, this.layers.after, split ?? 0, width);
     this.marks.forEach((mark) => this.outline(context, mark));
     this.canvas.classList.toggle("movable", this.port.wanted !== null);
     fill(this.scale, `${Number((this.port.scale * 100).toPrecision(3))} %`);
     this.fitButton.setAttribute("aria-pressed", this.port.wanted === null);
+  }
+
+  /** The column of the canvas where the picture after begins. At an end, the divider leaves one alone. */
+  split(edges, width) {
+    const at = this.divider.place(edges.map((edge) => edge / devicePixelRatio)) * devicePixelRatio;
+    return { 0: 0, 1: width }[this.divider.share] ?? at;
   }
 
   /** One layer, between two columns of the canvas. */
@@ -177,6 +182,11 @@ export class PictureViewer {
     context.restore();
   }
 
+  ring(context, x, y, radius) {
+    context.moveTo(x + radius, y);
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+  }
+
   /** An outline that is seen on light and dark; around one that is too small to see, a ring. */
   outline(context, { left, top, right, bottom, kind }) {
     const [x, y] = this.port.onCanvas(left, top);
@@ -188,7 +198,7 @@ export class PictureViewer {
       context.setLineDash(kind === "field" ? [6 * devicePixelRatio, 4 * devicePixelRatio] : []);
       context.beginPath();
       context.rect(x, y, width, height);
-      if (small) context.arc(x + width / 2, y + height / 2, 12 * devicePixelRatio, 0, 2 * Math.PI);
+      if (small) this.ring(context, x + width / 2, y + height / 2, 12 * devicePixelRatio);
       context.stroke();
     }
   }

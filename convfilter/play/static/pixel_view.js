@@ -69,8 +69,13 @@ class PixelView {
     return {
       layer, last, shape: [height, width], channels, x: inside(state.x, width, width / 2),
         y: inside(state.y, height, height / 2),
-      channel: inside(state.channel, channels, 0), plane: inside(state.plane, 3, 0),
+      channel: inside(state.channel, channels, 0), plane: inside(state.plane, this.planes, 0),
     };
+  }
+
+  /** How many colours of the picture are filtered each by itself. */
+  get planes() {
+    return this.described.color === "each" && this.picture.channels > 2 ? 3 : 1;
   }
 
   show() {
@@ -213,7 +218,7 @@ class PixelView {
     options(this.channel, [...Array(channels).keys()].map((i) => `${i + 1} of ${channels}`), channel);
     options(this.plane, PLANES, plane);
     this.channelField.hidden = channels < 2;
-    this.planeField.hidden = this.described.color !== "each" || this.picture.channels !== 3;
+    this.planeField.hidden = this.planes < 2;
     fill(this.output.caption, layer === last ? "result" : this.described.layers[layer].label);
   }
 
