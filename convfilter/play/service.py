@@ -89,18 +89,21 @@ class Service:
             started = time.perf_counter()
             pages = self._pages(work, kept)
             taken = 1000 * (time.perf_counter() - started)
-        return png(pages[page]), taken
+        shown = pages[page]
+        return png(
+            Picture(shown.pixels, shown.alpha)
+        ), taken  # no profile: a browser would change the numbers
 
     def explain(self, asked: dict[str, Any]) -> dict[str, Any]:
         """The arithmetic behind one number of a layer; of the last, up to what the command writes as PNG."""
-        from convfilter.play.explain import explain
-
         work, kept = self._asked(asked)
         layers = len(work.pipeline.layers)
         layer = None if asked.get("layer") is None else _whole(asked, "layer", 0, layers)
         x, y, channel, plane = (_whole(asked, key, 0, MOST_SIDE) for key in ("x", "y", "channel", "plane"))
         dtype = _written(work, kept.picture)
         where = (x, y, layer, channel, plane)
+        from convfilter.play.explain import explain  # most pages never ask
+
         with self._computing:
             found = explain(work.pipeline, _entering(work, kept), work.options, dtype, self._engine, *where)
         told: dict[str, Any] = found.as_json()

@@ -364,6 +364,7 @@ def test_a_files_text_goes_to_the_page(tmp_path, monkeypatch):
 
 def test_explain_is_asked_with_what_the_command_writes(monkeypatch):
     """x, y and the layer as they came; uint16 for a picture of 16 bits, floats for raw results."""
+    pytest.importorskip("convfilter.play.explain")
     asked = []
 
     def explain(pipeline, picture, options, dtype, engine, x, y, layer, channel, plane):
