@@ -130,6 +130,16 @@ def test_a_bank_grows_and_a_kernel_too(play, page, small):
     assert state_of(page)["page"] == ["1"]
 
 
+def test_what_is_wrong_for_a_moment_can_be_typed_on(play, page, small):
+    """On the way to 0.5 the divisor is 0, which is refused; the field keeps the focus and the rest is typed."""
+    opened(play, page, small, filter=[json.dumps({"weights": [[1, 2]], "divisor": 3})])
+    field = page.get_by_label("Divisor")
+    field.select_text()
+    page.keyboard.type("0.5", delay=150)
+    expect_shown(page, convfilter.apply(convfilter.make_kernel([[1, 2]], divisor=0.5), small))
+    page.faults.clear()  # the browser's own lines about the refusals
+
+
 def test_json_is_live_and_wrong_json_keeps_the_last_picture(play, page, small):
     """The text changes grid and picture; a mistake is told at its line in the validator's words."""
     opened(play, page, small, filter=["box-3"])

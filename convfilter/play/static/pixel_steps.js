@@ -66,8 +66,8 @@ function pooling({ windows, mode, value }, options) {
 }
 
 function combination({ inputs, how, value }) {
-  return element("div", { class: "line" }, inputs.slice(0, MOST).flatMap((input, i) =>
-    [i > 0 && sign(","), entry(`filter ${i + 1}`, input)]),
+  const each = (input, i) => [i > 0 && sign(","), entry(`filter ${i + 1}`, input)];
+  return element("div", { class: "line" }, inputs.slice(0, MOST).flatMap(each),
     inputs.length > MOST && sign("…"), sign("→"), entry(how, value));
 }
 
@@ -84,10 +84,10 @@ function source({ source: found }) {
   if (!found) return null;
   const names = found.channels.length === 3 ? ["red", "green", "blue"]
     : found.channels.map((_, i) => (i ? `channel ${i + 1}` : "pixel"));
+  const each = (value, i) => [i > 0 && sign(","), entry(names[i], value)];
   return element("section", { class: "card stack step", "aria-label": "From the picture" },
     element("h3", {}, "The pixel in the middle of the window"),
-    element("div", { class: "line" }, found.channels.flatMap((value, i) =>
-      [i > 0 && sign(","), entry(names[i], value)]),
+    element("div", { class: "line" }, found.channels.flatMap(each),
       sign("→"), entry(`${found.color}, as it enters`, found.value)));
 }
 
