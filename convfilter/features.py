@@ -34,7 +34,7 @@ def _pipeline_outputs(pipeline: Pipeline, array: np.ndarray) -> list[Output]:
     from convfilter.system.stderr import quiet
 
     full = 1.0 if pipeline.values == "unit" else full_scale(array.dtype)
-    planes = _fitting(array, pipeline.in_channels, pipeline.name, full)
+    planes = fitting(array, pipeline.in_channels, pipeline.name, full)
     pipeline = resolve_padding(
         replace(pipeline, data_format="channels_last"), (planes.shape[0], planes.shape[1])
     )
@@ -66,7 +66,7 @@ def every_output(model: Any) -> Callable[[np.ndarray], list[Output]]:
     cut, names = keras.Model(inputs, outputs), [layer.name for layer in layers]
 
     def of(array: np.ndarray) -> list[Output]:
-        planes = _fitting(array, inputs[0].shape[3], model.name, 1.0)
+        planes = fitting(array, inputs[0].shape[3], model.name, 1.0)
         wanted = inputs[0].shape[1:3]
         if any(side not in (None, have) for side, have in zip(wanted, planes.shape[:2], strict=True)):
             size, have = ("×".join(map(str, shape)) for shape in (wanted, planes.shape[:2]))
@@ -78,7 +78,7 @@ def every_output(model: Any) -> Callable[[np.ndarray], list[Output]]:
     return of
 
 
-def _fitting(array: np.ndarray, channels: int | None, name: str, white: float) -> np.ndarray:
+def fitting(array: np.ndarray, channels: int | None, name: str, white: float) -> np.ndarray:
     """The picture as the model takes it: (H, W, channels) float32, scaled so that white is `white`."""
     if array.ndim not in (2, 3) or array.size == 0 or array.dtype.kind not in "uf":
         raise FilterError(f"an array of {array.dtype} {array.shape}: give (H, W) or (H, W, C) of numbers")

@@ -22,12 +22,13 @@ COMMANDS = {
     "finetune": ("finetune", "Train a network further on other data."),
     "features": ("features", "Draw what every layer makes of a picture."),
     "describe": ("describe", "Show the layers a filter becomes."),
+    "explain": ("explain", "Show the arithmetic behind one pixel."),
     "play": ("play", "Open a page that shows how a filter or a network works."),
     "export": ("export", "Write a filter as a model file."),
     "cache": ("cache", "List, clear and fill the folder of compiled filters."),
     "info": ("info", "Show versions, backends, devices and folders."),
 }
-WITHOUT_KERAS = ("apply", "kernels", "describe", "play")  # most of the time
+WITHOUT_KERAS = ("apply", "kernels", "describe", "explain", "play")  # most of the time
 
 
 class Commands(click.Group):

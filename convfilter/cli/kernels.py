@@ -204,24 +204,25 @@ def schema(pipeline: bool) -> None:
 
 
 @command.command("extract")
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=click.Path())
 @click.option("--layer", required=True, metavar="NAME", help="A convolution layer of the model.")
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="The folder to write to."
 )
 @click.option("--each", is_flag=True, help="Write each filter to a file of its own too.")
-def extract(model: Path, layer: str, out: Path, each: bool) -> None:
+def extract(model: str, layer: str, out: Path, each: bool) -> None:
     """Write the kernels that a network has learned as files.
 
     They are kernel files, which `apply` runs on any picture.
 
-    MODEL is a .keras file, or the .npz of a run.
+    MODEL is a .keras file, the .npz of a run, an .onnx file, or a name of keras.applications, such as vgg16,
+    whose weights Keras fetches.
     """
-    from convfilter.cli.train_progress import open_model
+    from convfilter.cli.networks import open_for_kernels
     from convfilter.networks.extract import extract as bank_of
-    from convfilter.networks.extract import extract_each, source_of, write
+    from convfilter.networks.extract import extract_each, write
 
-    network, source = open_model(model), source_of(model)
+    network, source = open_for_kernels(model)
     files = [bank_of(network, layer, source), *(extract_each(network, layer, source) if each else [])]
     for path in write(out, files):
         click.echo(str(path))

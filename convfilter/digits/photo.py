@@ -27,7 +27,7 @@ def digits_of(picture: Picture, as_is: bool = False) -> list[Digit]:
     """
     if not as_is:
         return find_digits(_on_white(picture))
-    pixels, steps = _as_it_is(picture, (SIDE, SIDE))
+    pixels, steps = as_it_is(picture, (SIDE, SIDE))
     height, width = picture.pixels.shape[:2]
     return [Digit((0, 0, height, width), pixels[..., 0], 1, 1, steps)]
 
@@ -47,7 +47,7 @@ def network_input(model: Any, picture: Picture, as_is: bool = False) -> tuple[np
         else:
             several = (f"the first of {len(found)} digits",) if len(found) > 1 else ()
             return found[0].image, (*several, *found[0].prepared)
-    pixels, steps = _as_it_is(picture, model.input_shape[1:3])
+    pixels, steps = as_it_is(picture, model.input_shape[1:3])
     return pixels, (*before, *steps)
 
 
@@ -90,12 +90,23 @@ def doubt(found: list[dict[str, Any]]) -> str | None:
     return f"perhaps no digits: the network is less than {_SURE:.0%} sure of {what}; compare with the picture"
 
 
-def _as_it_is(picture: Picture, size: tuple[int | None, int | None]) -> tuple[np.ndarray, tuple[str, ...]]:
+def as_it_is(picture: Picture, size: tuple[int | None, int | None]) -> tuple[np.ndarray, tuple[str, ...]]:
     """(H, W, C) uint8, fitted to a size where it isn't None, and what was done."""
     pixels = eight_bit(picture)
     if size[0] is None or size[1] is None or pixels.shape[:2] == size:
         return pixels, ()
     return fitted(pixels, (size[0], size[1])), (f"fitted to {size[0]}×{size[1]}",)
+
+
+def shrunk(picture: Picture, side: int | None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """(H, W, C) uint8, its shorter side made `side` where it is longer, and what was done."""
+    pixels = eight_bit(picture)
+    height, width = pixels.shape[:2]
+    if side is None or min(height, width) <= side:
+        return pixels, ()
+    smaller = (height * side // min(height, width), width * side // min(height, width))
+    size = max(smaller[0], side), max(smaller[1], side)
+    return fitted(pixels, size), (f"made smaller, {size[0]}×{size[1]}",)
 
 
 def _on_white(picture: Picture) -> np.ndarray:

@@ -12,6 +12,8 @@ PACKAGES = ("convfilter", "keras", "tensorflow", "ai_edge_litert")
 SOURCES = (
     "choices",
     "filters/conv",
+    "filters/geometry",
+    "filters/kernel",
     "filters/layer",
     "filters/layers",
     "filters/padding",

@@ -35,6 +35,15 @@ def find_layer(model: "keras.Model", name: str) -> Any:
     raise FilterError(f'{model.name}: no layer "{printable(name)}"; {hint}{hint and " "}{have}')
 
 
+def preprocessing_of(model: Any, name: str) -> Any:
+    """The Preprocess layer right before the layer called `name`; None where there is none."""
+    if not any(type(layer).__name__ == "Preprocess" for layer in model.layers):
+        return None
+    from convfilter.networks.preprocess import before
+
+    return before(model, name)
+
+
 def settings(layer: Any) -> dict[str, Any]:
     """The arguments with which `convfilter.apply` computes what the layer does, besides range="raw".
 

@@ -22,6 +22,7 @@ from convfilter.networks.convolution import (
     anchor_of,
     bias_of,
     find_layer,
+    preprocessing_of,
     settings,
     weights_of,
 )
@@ -47,11 +48,16 @@ def extract(model: "keras.Model", layer_name: str, source: str) -> dict[str, Any
     layer = find_layer(model, layer_name)
     weights = weights_of(layer, layer_name)
     bias = bias_of(layer, weights.shape[3])
+    prepared = preprocessing_of(model, layer_name)
+    if prepared is not None:
+        weights, bias = prepared.folded(weights, bias)
     _check_finite(layer_name, weights, bias)
     activation, left_out = activation_of(layer)
     file: dict[str, Any] = {
         "name": _name(f"{model.name}-{layer_name}"),
-        "description": _describe(layer, layer_name, model.name, weights.shape, left_out),
+        "description": _describe(
+            layer, layer_name, model.name, weights.shape, left_out, prepared is not None
+        ),
         "source": f"layer {layer_name} of {source}",
         "tags": ["learned"],
         "weights": _plain(weights),
@@ -123,7 +129,7 @@ def _check_finite(name: str, *arrays: np.ndarray) -> None:
         raise FilterError(f"{name}: holds NaN or infinity, so its training diverged; use an earlier model")
 
 
-def _describe(layer: Any, name: str, model: str, shape: Sequence[int], left_out: str) -> str:
+def _describe(layer: Any, name: str, model: str, shape: Sequence[int], left_out: str, folded: bool) -> str:
     kh, kw, depth, count = shape
     kind, applied = type(layer).__name__, settings(layer)
     words = [f"The {count} filters of {kh}×{kw}×{depth} that the layer {name} of {model} learned."]
@@ -134,6 +140,11 @@ def _describe(layer: Any, name: str, model: str, shape: Sequence[int], left_out:
         )
     if left_out:
         words.append(f"Its activation {left_out} is left out, as a kernel file has no word for it.")
+    if folded:
+        words.append(
+            "What the network does to pixels before is in the numbers: they are for red, green and blue. At "
+            "the border results differ, as the network pads what it has prepared."
+        )
     options = [f"--pad {applied['pad']}"]
     for option in ("strides", "dilation"):
         rows, columns = applied[option]

@@ -30,7 +30,7 @@ _KINDS = {
     ".pth": "a PyTorch file",
     ".pb": "a TensorFlow graph",
     ".tflite": "a TensorFlow Lite model",
-    ".onnx": "an ONNX model",
+    ".onnx": "an ONNX model, of which only the convolutions can be taken",
     ".safetensors": "a file of weights without a network",
 }
 _MAGIC = {

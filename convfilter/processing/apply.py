@@ -112,7 +112,7 @@ def filter_rows(
     """The filtered picture as `dtype`, its rows computed when they are asked for; a wide one by bands of
     columns. Raises as filter_picture."""
     options = replace(options, color=color_for(pipeline, options.color))
-    how = options.range or _default_range(pipeline, source, options, dtype)
+    how = options.range or default_range(pipeline, source, options, dtype)
     _check_range(how, pipeline, options, dtype)
     white = full_scale(source.dtype)
     full = 1.0 if pipeline.values == "unit" else white
@@ -200,7 +200,7 @@ def _rows(
     ]
 
 
-def _default_range(pipeline: Pipeline, source: RowSource, options: PixelOptions, dtype: np.dtype) -> str:
+def default_range(pipeline: Pipeline, source: RowSource, options: PixelOptions, dtype: np.dtype) -> str:
     """Floats that stay floats are not clipped, their full scale being only a convention; except on the
     way back from luma or linear light, where it has a meaning."""
     floats = source.dtype.kind == dtype.kind == "f"

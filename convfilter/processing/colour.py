@@ -163,10 +163,27 @@ def results_of(
     if alpha is None:
         outputs = [engine.open(pipeline, plane, full, pixels) for plane in planes]
         return Results(outputs[0].size, lambda top, bottom: (_stacked(outputs, top, bottom), None))
-    flat = flat_response(pipeline) if pipeline.in_channels == 1 else None
-    if flat is None or (np.abs(flat) < 1e-6).any():
+    flat = kept_of_flat(pipeline)
+    if flat is None:
         return _beside_alpha(pipeline, planes, alpha, full, engine)
-    return _averages(pipeline, planes, alpha, full, flat.astype(np.float32)[:, None, None], engine)
+    return _averages(pipeline, planes, alpha, full, flat[:, None, None], engine)
+
+
+def kept_of_flat(pipeline: Pipeline) -> np.ndarray | None:
+    """What an average makes of a flat area of 1, float32 (filters,); None for a filter that is none, whose
+    result alpha does not weight."""
+    flat = flat_response(pipeline) if pipeline.in_channels == 1 else None
+    return None if flat is None or (np.abs(flat) < 1e-6).any() else flat.astype(np.float32)
+
+
+def engine_planes(pipeline: Pipeline, source: RowSource, color: str | None, linear: bool) -> list[LazyPlanes]:
+    """The planes just as an engine gets them, colours times alpha where they count by it."""
+    white = full_scale(source.dtype)
+    full = 1.0 if pipeline.values == "unit" else white
+    planes = [in_units(plane, linear, full, white) for plane in planes_of(pipeline, source, color)]
+    alpha = unit_alpha(source)
+    weighted = alpha is not None and kept_of_flat(pipeline) is not None
+    return [_times(plane, alpha) for plane in planes] if alpha and weighted else planes
 
 
 def _beside_alpha(

@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -146,14 +147,23 @@ def in_parallel(work: Callable[[Item], None], items: Iterator[Item], threads: in
         except BaseException as error:
             errors.append(error)
 
-    others = [threading.Thread(target=work_on) for _ in range(threads - 1)]
-    for other in others:
-        other.start()
+    others = _started(work_on, threads - 1)
     work_on()
     for other in others:
         other.join()
     if errors:
         raise errors.pop(0)  # not kept here: its traceback holds this frame
+
+
+def _started(work: Callable[[], None], count: int) -> list[threading.Thread]:
+    """Threads at work, as many of `count` as the system lets start."""
+    started: list[threading.Thread] = []
+    with suppress(RuntimeError):  # no more can be had
+        for _ in range(count):
+            thread = threading.Thread(target=work)
+            thread.start()
+            started.append(thread)
+    return started
 
 
 def collect(result: LazyPicture, tile: int | None = None, *, padded: bool = False) -> list[Picture]:

@@ -1,6 +1,5 @@
 """The figures: all 24 open, their numbers are NumPy's, and the networks they draw are the models themselves."""
 
-import importlib.util
 import json
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -38,6 +37,7 @@ def state_of(page) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.url).fragment)
 
 
+@slow
 def test_the_structures_are_those_of_the_models():
     """static/structures.js is, to the letter, what the networks' models give when it is made again."""
     assert structures.FILE.read_text(encoding="utf-8") == structures.module_text()
@@ -62,8 +62,6 @@ def test_the_index_has_all_figures(play, page):
 def test_every_figure_opens(play, page, number):
     """A figure's link opens its view without an error; going back leads to the index."""
     view, thing = PLACES[number]
-    if view == "pixel" and importlib.util.find_spec("convfilter.play.explain") is None:
-        pytest.skip("the arithmetic of a pixel is not here yet")
     opened(play, page)
     page.locator(f"[data-figure='{number}']").click()
     page.locator(f"main {thing}").first.wait_for()
@@ -187,7 +185,7 @@ def test_both_data_formats_hold_the_same_picture(play, page):
 
 @slow
 @pytest.mark.parametrize(
-    "state", [{}, {"figure": 10}, {"figure": 14}, {"figure": 18}, {"figure": 21}], ids=str
+    "state", [{}, {"figure": 6}, {"figure": 10}, {"figure": 14}, {"figure": 18}, {"figure": 21}], ids=str
 )
 def test_nothing_sticks_out_of_a_narrow_screen(play, page, state):
     """360 pixels wide, in the dark, and axe-core finds nothing."""

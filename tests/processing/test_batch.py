@@ -110,6 +110,18 @@ def test_in_parallel_uses_so_many_threads_of_which_the_caller_is_one():
     assert threading.active_count() == before
 
 
+def test_in_parallel_makes_do_with_the_threads_that_start(monkeypatch):
+    """Where the system lets no other thread start, the caller does all the work."""
+
+    def start(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    done = []
+    in_parallel(done.append, iter(range(20)), 3)
+    assert done == [*range(20)]
+
+
 def test_in_order_of_nothing_and_of_one():
     assert list(in_order(str, iter(()), 3)) == []
     assert list(in_order(str, iter([1]), 3)) == ["1"]

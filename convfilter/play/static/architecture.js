@@ -100,13 +100,14 @@ function said({ name, module, kind, shape, parts }) {
 }
 
 /** Every layer in a table, which says what the drawing shows. */
-export function layerTable({ layers }) {
+export function layerTable({ title, layers }) {
   const head = ["Layer", "Keras", "Window", "Output", "Parameters"];
   const looks = ({ window, stride }) =>
     (window ? `${window}×${window}${stride ? `, stride ${stride}` : ""}` : "");
   const rows = layers.map((layer) => [
     layer.name, layer.kind, looks(layer), layer.shape.join("×"), short(layer.parameters)]);
-  return element("div", { class: "wide" }, element("table", { class: "layer-table" },
+  const place = { class: "wide", tabindex: 0, role: "region", "aria-label": `Layers of ${title}` };
+  return element("div", place, element("table", { class: "layer-table" },
     element("thead", {}, element("tr", {}, head.map((text) => element("th", { scope: "col" }, text)))),
     element("tbody", {}, rows.map(([name, ...rest]) => element("tr", {},
       element("th", { scope: "row" }, name), rest.map((text) => element("td", {}, text)))))));

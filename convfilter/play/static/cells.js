@@ -31,6 +31,9 @@ export class Cells {
     this.table.style.setProperty("--chars", chars);
     const top = largest ?? Math.max(1e-9, ...rows.flat().map(Math.abs));
     rows.forEach((row, y) => row.forEach((value, x) => this.write(y, x, value, texts[y][x], top, tinted)));
+    const cut = this.element.scrollWidth > this.element.clientWidth && !editable;
+    if (cut) this.element.tabIndex = 0; // to be scrolled by keys
+    else this.element.removeAttribute("tabindex");
   }
 
   build(rows, pad, editable) {

@@ -44,7 +44,7 @@ export function curves(title, epochs, series) {
     viewBox: "0 0 28 8", width: 28, height: 8, class: "curves", "aria-hidden": "true",
   }, svg("polyline", { class: dashed ? "dashed" : null, points: "0,4 28,4" })), name));
   return element("figure", { class: "stack" }, element("figcaption", { class: "row" },
-    element("h3", {}, title), key), picture, numbersOf(epochs, series));
+    element("h3", {}, title), key), picture, numbersOf(title, epochs, series));
 }
 
 function scale(low, high, from, to) {
@@ -64,14 +64,15 @@ function epochTicks(epochs, x) {
   }, `epoch ${epoch}`));
 }
 
-function numbersOf(epochs, series) {
+function numbersOf(title, epochs, series) {
   const head = element("tr", {}, element("th", { scope: "col" }, "epoch"),
     series.map(({ name }) => element("th", { scope: "col" }, name)));
   const rows = epochs.map((epoch, at) => element("tr", {}, element("th", { scope: "row" }, epoch),
     series.map(({ values }) => element("td", {}, short(values[at])))));
+  const table = element("table", { class: "grid" }, element("thead", {}, head), element("tbody", {}, rows));
+  const place = { class: "wide", tabindex: 0, role: "region", "aria-label": `${title}, the numbers` };
   return element("details", {}, element("summary", { class: "soft" }, "The numbers"),
-    element("div", { class: "wide" }, element("table", { class: "grid" },
-      element("thead", {}, head), element("tbody", {}, rows))));
+    element("div", place, table));
 }
 
 /** A canvas with a pixel for every number of some rows, drawn by `colour(value)` → [red, green, blue]. */

@@ -7,7 +7,8 @@ import { percent } from "./charts.js";
 export class Confusion {
   constructor(app) {
     this.app = app;
-    this.place = element("div", { class: "wide" });
+    const name = "What was taken for what";
+    this.place = element("div", { class: "wide", tabindex: 0, role: "region", "aria-label": name });
     this.heading = element("h3", { tabindex: -1 });
     this.pictures = element("div", { class: "pictures" });
     this.found = element("div", { class: "stack mistakes", "aria-live": "polite" }, this.heading, this.pictures);

@@ -13,7 +13,7 @@ function pipeline(name, layers, range = "clip") {
 export const EXPERIMENT = pipeline("article", [...ARTICLE, { pool: 1, mode: "max" }]);
 export const EXPERIMENT_POOL = pipeline("article-pool2", [...ARTICLE, { pool: 2, mode: "max" }]);
 const POOL = pipeline("max-pool", [{ pool: 2, mode: "max" }]);
-const TWICE = pipeline("two box filters", [{ conv: "box-3", pad: "same" }, { conv: "box-3", pad: "same" }]);
+const TWICE = pipeline("two-boxes", [{ pad: 1 }, { conv: "box-3" }, { pad: 1 }, { conv: "box-3" }]);
 
 /** {number, title, text, drawing, state}: state.view says where it opens; "figures" is a panel of its own. */
 export const FIGURES = [

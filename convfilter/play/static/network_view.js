@@ -12,7 +12,8 @@ class NetworkView {
   constructor(app) {
     this.app = app;
     this.drawing = new Drawing((strokes, finished) => this.drawn(strokes, finished));
-    this.ask = latest(() => app.attempt(() => this.predict()));
+    this.next = latest(() => app.attempt(() => this.predict()));
+    this.asked = 0;
     this.title = element("h2", {}, "Network");
     this.facts = element("p", { class: "soft" });
     this.verdict = element("p", { class: "verdict", role: "status" }, "Draw something.");
@@ -66,10 +67,11 @@ class NetworkView {
     this.facts.textContent = [`${short(known.parameters)} parameters`, `${known.layers.length} layers`, test]
       .filter(Boolean).join(" · ");
     this.empty();
+    const readable = known.kernels.filter(({ files }) => files.length); // not all layers can be kernel files
     fill(this.kernels, element("p", { class: "soft" },
       "Blue is below 0, red above. Each opens in Filter, on the photograph."),
-    known.kernels.map((group) => this.kernelGroup(group)));
-    this.kernels.closest("section").hidden = !known.kernels.length;
+    readable.map((group) => this.kernelGroup(group)));
+    this.kernels.closest("section").hidden = !readable.length;
     fill(this.curves, known.curves && chartsOf(known.curves));
     this.curves.closest("section").hidden = !known.curves;
     this.confusion.element.closest("section").hidden = !known.confusion;
@@ -84,8 +86,23 @@ class NetworkView {
     this.ask();
   }
 
+  /** Asks for the drawing as it is, once what is being computed has come back. */
+  ask() {
+    this.asked += 1;
+    this.bars.setAttribute("aria-busy", "true");
+    this.next();
+  }
+
   async predict() {
-    const answer = await this.app.engine.digit(this.drawing.pixels());
+    const { asked } = this;
+    try {
+      this.answered(await this.app.engine.digit(this.drawing.pixels()));
+    } finally {
+      if (asked === this.asked) this.bars.setAttribute("aria-busy", "false");
+    }
+  }
+
+  answered(answer) {
     if (answer.empty) return this.empty();
     const { predictions, prepared, layers } = answer;
     const best = predictions.reduce((most, one) => (one.probability > most.probability ? one : most));
