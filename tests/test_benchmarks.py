@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from browser import MISSING, find_browser, without
 
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 
@@ -51,6 +52,30 @@ def test_the_speed_benchmark_runs(tmp_path):
         assert rows[name]["check"]["difference"] == 0
     assert 0.98 < rows["batch-sharpen"]["check"]["bytes"] < 1.02
     assert "- batch-sharpen, beside OpenCV: differs by 0 at most, 1.0" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_pages_benchmark_runs(tmp_path):
+    """Start and edits are timed, in gray and in colour."""
+    if not (BENCHMARKS.parents[1] / "convfilter/play/static/filter_view.js").exists():
+        pytest.skip("the Filter view is not here yet")
+    if not find_browser():
+        without(MISSING)
+    command = [
+        sys.executable,
+        BENCHMARKS / "page.py",
+        "--side",
+        "40",
+        "--edits",
+        "1",
+        "--json",
+        tmp_path / "f.json",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "f.json").read_text())
+    assert found["start"]["picture"] > found["start"]["address"] > 0
+    assert min(found["edit"]["gray"] + found["edit"]["colour"]) > 0
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from convfilter.system.atomic import write_natively
 _INCH = 0.0254  # metres
 _PNG_COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels → PNG colour type
 PADDED = ("JPEG", "WEBP")  # codecs that take colours of four bytes, the last of which means nothing
+_UP = 2  # PNG's filter that gives each row as what it differs by from the one above
 _HEADERS = 2**17  # bytes that a JPEG's headers with a colour profile and EXIF seldom pass
 _LEVEL = 4  # of PNG's compression: 1.7 times as fast as zlib's usual 6, and 1 % larger
 
@@ -33,10 +34,10 @@ def write(
 ) -> None:
     """Write `pages` to an open binary file, without the alpha and metadata that the format can't hold.
 
-    level: of an 8-bit PNG's compression, 0 to 9. Several pages, alike in shape and dtype, need a format with
-    `pages`: a TIFF gets one page each, an npy (H, W, N) planes on the last axis. Raises FilterError for a
-    quality outside 1 to 100 or a read-only format, PictureError for a picture too large for the format,
-    ValueError for pages it can't hold.
+    level: of an 8-bit PNG's compression, 0 to 9; 0 stores the pixels as they are, in a tenth of the time.
+    Several pages, alike in shape and dtype, need a format with `pages`: a TIFF gets one page each, an npy
+    (H, W, N) planes on the last axis. Raises FilterError for a quality outside 1 to 100 or a read-only
+    format, PictureError for a picture too large for the format, ValueError for pages it can't hold.
     """
     if not format.writable:
         raise FilterError(f"{format.name} pictures can only be read; write another format, such as png")
@@ -52,8 +53,8 @@ def write(
         write_tiff(target, pages)
     elif format.codec == "PPM":
         _write_netpbm(target, pages[0], colour=format.colour)
-    elif format.name == "png" and pages[0].pixels.dtype == np.uint16:
-        _write_png16(target, pages[0])
+    elif format.name == "png" and (pages[0].pixels.dtype == np.uint16 or not level):
+        _write_png(target, pages[0], level)
     else:
         _write_pillow(target, pages[0], format, quality or format.quality, level)
 
@@ -148,17 +149,24 @@ def _big_endian(samples: np.ndarray) -> np.ndarray:
     return samples.astype(samples.dtype.newbyteorder(">"), order="C", copy=False)
 
 
-def _write_png16(target: BinaryIO, page: Picture) -> None:
-    """A 16-bit PNG of any colour type; Pillow writes only gray ones without alpha."""
+def _write_png(target: BinaryIO, page: Picture, level: int) -> None:
+    """A PNG of 8 or 16 bits and any colour type; of 16, Pillow writes only gray without alpha."""
     samples = _big_endian(_joined(page))
     height, width = samples.shape[:2]
     channels = 1 if samples.ndim == 2 else samples.shape[2]
     rows = samples.view(np.uint8).reshape(height, -1)
-    filtered = np.full((height, rows.shape[1] + 1), 2, np.uint8)  # each row: filter 'up', then the bytes
-    filtered[0, 1:] = rows[0]
-    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])  # modulo 256
+    filtered = np.full((height, rows.shape[1] + 1), _UP if level else 0, np.uint8)  # each row: filter, bytes
+    if level:
+        filtered[0, 1:] = rows[0]
+        np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])  # modulo 256
+    else:
+        filtered[:, 1:] = rows
     target.write(b"\x89PNG\r\n\x1a\n")
-    _chunk(target, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, _PNG_COLOURS[channels], 0, 0, 0))
+    _chunk(
+        target,
+        b"IHDR",
+        struct.pack(">IIBBBBB", width, height, 8 * samples.itemsize, _PNG_COLOURS[channels], 0, 0, 0),
+    )
     metadata = page.metadata
     if metadata.icc:
         _chunk(target, b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc))
@@ -166,7 +174,7 @@ def _write_png16(target: BinaryIO, page: Picture) -> None:
         _chunk(target, b"pHYs", struct.pack(">IIB", *(round(dots / _INCH) for dots in metadata.dpi), 1))
     if metadata.exif:
         _chunk(target, b"eXIf", metadata.exif.removeprefix(b"Exif\0\0"))
-    _chunk(target, b"IDAT", zlib.compress(filtered.data, _LEVEL))
+    _chunk(target, b"IDAT", zlib.compress(filtered.data, level))
     _chunk(target, b"IEND", b"")
 
 

@@ -120,14 +120,14 @@ def shown(picture: Picture) -> np.ndarray:
     return np.ascontiguousarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
 
 
-def png(picture: Picture | np.ndarray) -> bytes:
-    """A picture, or pixels of uint8, as a quickly written PNG."""
+def png(picture: Picture | np.ndarray, level: int = 0) -> bytes:
+    """A picture, or pixels of uint8, as a PNG; stored as it is, the quickest way on one computer."""
     file = BytesIO()
     page = picture if isinstance(picture, Picture) else Picture(picture)
-    write(file, [page], FORMATS["png"], level=1)
+    write(file, [page], FORMATS["png"], level=level)
     return file.getvalue()
 
 
 def data_address(pixels: np.ndarray) -> str:
     """Pixels of uint8 as data:image/png;base64,…"""
-    return "data:image/png;base64," + base64.b64encode(png(pixels)).decode()
+    return "data:image/png;base64," + base64.b64encode(png(pixels, level=1)).decode()

@@ -89,7 +89,10 @@ class Service:
             started = time.perf_counter()
             pages = self._pages(work, kept)
             taken = 1000 * (time.perf_counter() - started)
-        return png(pages[page]), taken
+        shown = pages[page]
+        return png(
+            Picture(shown.pixels, shown.alpha)
+        ), taken  # no profile: a browser would change the numbers
 
     def explain(self, asked: dict[str, Any]) -> dict[str, Any]:
         """The arithmetic behind one number of a layer; of the last, up to what the command writes as PNG."""

@@ -19,6 +19,21 @@ from convfilter.images.write import write
 from convfilter.system.atomic import atomic_write
 
 
+@pytest.mark.parametrize("level", [0, 1, 9])
+@pytest.mark.parametrize("colour", [(), (3,)])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_png_of_any_compression_is_the_same_picture(level, colour, alpha):
+    """Pillow reads the same samples from one that is stored as it is, and from one that is pressed hard."""
+    pixels = padded_colours(*noise("uint8").shape) if colour else noise("uint8")
+    pixels[...] = noise("uint8", *colour)
+    picture = Picture(pixels, noise("uint8") if alpha else None)
+    file = io.BytesIO()
+    write(file, [picture], FORMATS["png"], level=level)
+    whole = np.dstack([picture.pixels, picture.alpha]) if alpha else picture.pixels
+    np.testing.assert_array_equal(np.asarray(Image.open(file)), whole)
+    assert level or len(file.getvalue()) > whole.size
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 @pytest.mark.parametrize("colour", [(), (3,)])
 @pytest.mark.parametrize("alpha", [False, True])
