@@ -9,7 +9,6 @@ from canvas import in_colour, shown_pixels
 
 import convfilter
 
-pytest.importorskip("convfilter.play.explain")
 pytestmark = pytest.mark.slow
 
 
