@@ -14,7 +14,7 @@ from PIL import Image
 import convfilter
 
 pytestmark = pytest.mark.slow
-CANVAS = ".filter-view canvas"
+CANVAS = ".filter-view .frame canvas"
 
 
 @pytest.fixture
@@ -128,6 +128,16 @@ def test_a_bank_grows_and_a_kernel_too(play, page, small):
     page.get_by_label("Next result").click()
     expect_shown(page, wanted[..., 1])
     assert state_of(page)["page"] == ["1"]
+
+
+def test_what_is_wrong_for_a_moment_can_be_typed_on(play, page, small):
+    """On the way to 0.5 the divisor is 0, which is refused; the field keeps the focus and the rest is typed."""
+    opened(play, page, small, filter=[json.dumps({"weights": [[1, 2]], "divisor": 3})])
+    field = page.get_by_label("Divisor")
+    field.select_text()
+    page.keyboard.type("0.5", delay=150)
+    expect_shown(page, convfilter.apply(convfilter.make_kernel([[1, 2]], divisor=0.5), small))
+    page.faults.clear()  # the browser's own lines about the refusals
 
 
 def test_json_is_live_and_wrong_json_keeps_the_last_picture(play, page, small):
@@ -299,6 +309,6 @@ def test_nothing_is_wider_than_the_page_and_axe_finds_nothing(play, page, small,
     """At every width, in light and dark: no sideways scrolling, and nothing that shuts people out."""
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme)
-    opened(play, page, small, filter=["gabor-bank:orientations=2", "gaussian"])
+    opened(play, page, small, filter=["gaussian", "gabor-bank:orientations=2"])
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert violations(page) == []

@@ -9,7 +9,6 @@ from canvas import in_colour, shown_pixels
 
 import convfilter
 
-pytest.importorskip("convfilter.play.explain")
 pytestmark = pytest.mark.slow
 
 
@@ -103,7 +102,17 @@ def test_bias_activation_combination_and_range(play, page, gray):
         assert entry(page, "sum of 9 products", index) == total
         assert entry(page, "bias", index) == pytest.approx(25.5)
         assert entry(page, "relu", index) == pytest.approx(value, rel=1e-6)
+    assert entry(page, "root of the sum of squares") == pytest.approx(np.hypot(*rectified), rel=1e-6)
     assert written(page) == convfilter.apply("sobel", gray, bias=0.1, activation="relu", range="gain")[8, 9]
+
+
+def test_an_activation_that_is_a_layer_of_its_own(play, page, gray):
+    """A pipeline's activation is a step between the sum and the pixel."""
+    layers = [{"conv": [[1, -2], [-3, 1]]}, {"activation": "abs"}]
+    opened(play, page, gray, filter=[json.dumps({"layers": layers})], x=9, y=8)
+    total = (gray[8:10, 9:11].astype(float) * np.array([[1, -2], [-3, 1]])).sum()
+    assert entry(page, "sum of 4 products") == total
+    assert entry(page, "abs") == abs(total)
 
 
 def test_results_with_a_sign_are_signed_here_too(play, page, gray):

@@ -10,8 +10,8 @@ export class Catalogue {
     this.entries = [];
     this.search = element("input", {
       type: "search", placeholder: "edge, blur, gaussian:sigma=2 …", "aria-label": "Search the catalogue",
-      autocomplete: "off", spellcheck: "false", oninput: () => this.list(), onkeydown: (event) =>
-        this.key(event),
+      autocomplete: "off", spellcheck: "false",
+      oninput: () => this.list(), onkeydown: (event) => this.key(event),
     });
     this.found = element("ul", { class: "found", "aria-label": "Kernels and formulas" });
     this.count = element("p", { class: "soft", role: "status" });
@@ -21,10 +21,10 @@ export class Catalogue {
   /** {kernels, formulas} as the engine lists them. */
   fill({ kernels, formulas }) {
     const formula = (each) => ({ ...each, tags: [...(each.tags ?? []), "formula"], facts: "formula" });
-    const kernel = (each) => ({ ...each, facts: size(each.size)
-      + (each.filters > 1 ? `, ${each.filters} filters` : "") });
-    this.entries = [...kernels.map(kernel), ...formulas.map(formula)].sort((a, b) =>
-      (a.name < b.name ? -1 : 1));
+    const filters = (count) => (count > 1 ? `, ${count} filters` : "");
+    const kernel = (each) => ({ ...each, facts: size(each.size) + filters(each.filters) });
+    const entries = [...kernels.map(kernel), ...formulas.map(formula)];
+    this.entries = entries.sort((a, b) => (a.name < b.name ? -1 : 1));
     this.list();
   }
 
@@ -39,8 +39,7 @@ export class Catalogue {
 
   get matching() {
     const words = this.search.value.toLowerCase().split(/[\s,]+/).filter(Boolean);
-    const text = ({ name, description, tags }) => [name, description,
-      ...(tags ?? [])].join(" ").toLowerCase();
+    const text = ({ name, description, tags = [] }) => [name, description, ...tags].join(" ").toLowerCase();
     const fits = this.entries.filter((entry) => words.every((word) => text(entry).includes(word)));
     const rank = ({ name }) => (words.some((word) => name.startsWith(word)) ? 0 : 1);
     return fits.sort((a, b) => rank(a) - rank(b));

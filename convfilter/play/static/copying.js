@@ -4,7 +4,8 @@ import { element, fill } from "./dom.js";
 
 /** A line of code with a button that copies it: {element, show(text)}. */
 export function copyable(name) {
-  const code = element("code", { tabindex: 0, role: "textbox", "aria-readonly": "true", "aria-label": "Command" });
+  const spoken = { role: "textbox", "aria-readonly": "true", "aria-label": "Command" };
+  const code = element("code", { tabindex: 0, ...spoken });
   const said = element("span", { class: "soft", role: "status" });
   const button = element("button", { type: "button", onclick: async () => fill(said, await copied(code)) },
     name);
@@ -12,8 +13,8 @@ export function copyable(name) {
     if (code.textContent !== text) fill(said);
     code.textContent = text;
   };
-  return { element: element("div", { class: "copyable stack" }, code,
-    element("div", { class: "row" }, button, said)), show };
+  const row = element("div", { class: "row" }, button, said);
+  return { element: element("div", { class: "copyable stack" }, code, row), show };
 }
 
 /** Copies an element's text; where the browser doesn't allow it, selects it. */

@@ -22,9 +22,9 @@ export class FilterRow {
     if (key === this.key) return;
     this.key = key;
     const held = this.element.contains(document.activeElement);
-    fill(this.element, filters.map((text, i) => [i > 0
-      && element("span", { class: "soft", "aria-hidden": "true" }, "then"),
-      this.chip(text, i, i === chosen)]), this.add(), filters.length > 1 && this.tools(chosen));
+    const then = () => element("span", { class: "soft", "aria-hidden": "true" }, "then");
+    const chips = filters.map((text, i) => [i > 0 && then(), this.chip(text, i, i === chosen)]);
+    fill(this.element, chips, this.add(), filters.length > 1 && this.tools(chosen));
     if (held) this.element.querySelector('[aria-pressed="true"]')?.focus();
   }
 
@@ -39,13 +39,16 @@ export class FilterRow {
   }
 
   tools(chosen) {
-    const button = (text, title, action, disabled = false) =>
-      element("button", { type: "button", class: "quiet", title, "aria-label": title, disabled,
-      onclick: action }, text);
+    const button = (text, title, onclick, disabled = false) => element("button", {
+      type: "button", class: "quiet", title, "aria-label": title, disabled, onclick,
+    }, text);
     return [button("←", "Move it one to the front", () => this.move(chosen, -1), chosen === 0),
       button("→", "Move it one to the back", () => this.move(chosen, 1), chosen === this.filters.length - 1),
-      button("×", "Remove it", () => this.onchange(this.filters.filter((_, i) => i !== chosen),
-        Math.max(chosen - 1, 0)))];
+      button("×", "Remove it", () => this.remove(chosen))];
+  }
+
+  remove(index) {
+    this.onchange(this.filters.filter((_, i) => i !== index), Math.max(index - 1, 0));
   }
 
   move(index, by) {

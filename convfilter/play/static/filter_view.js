@@ -56,17 +56,16 @@ class FilterView {
     this.pages = element("div", { class: "row pages", hidden: true });
     this.refusal = element("p", { class: "refusal", role: "alert", hidden: true });
     const open = this.app.can("upload") && pictureInput(see, (file) => this.open(file));
-    see.append(element("div", { class: "row under" }, this.facts, this.pages, open ?? []), this.refusal,
-      this.readout);
+    const under = element("div", { class: "row under" }, this.facts, this.pages, open);
+    see.append(under, this.refusal, this.readout);
     return element("div", { class: "filter-view" }, see, this.side(), this.below());
   }
 
   side() {
     this.about = element("p", { class: "soft about" });
+    const list = this.app.can("catalogue") && this.catalogue.element;
     const choose = element("section", { class: "card stack", "aria-label": "Filter" },
-      element("h2", {}, "Filter"),
-      this.row.element, this.about, this.sliders.element, this.app.can("catalogue")
-        && this.catalogue.element);
+      element("h2", {}, "Filter"), this.row.element, this.about, this.sliders.element, list);
     const settings = element("details", { class: "card", open: innerWidth > 832 },
       element("summary", {}, "Settings"), this.settings.element);
     return element("aside", { class: "side stack" }, choose, settings);
@@ -75,15 +74,15 @@ class FilterView {
   below() {
     this.kernels = element("select", { "aria-label": "Kernel of the pipeline", hidden: true,
       onchange: (event) => this.app.go({ part: event.target.value === "0" ? null : event.target.value }) });
-    this.save = element("button", { type: "button", onclick: () =>
-      download(this.file, this.editor.text) }, "Download kernel.json");
+    const save = () => download(this.file, this.editor.text);
+    this.save = element("button", { type: "button", onclick: save }, "Download kernel.json");
     this.command = copyable("Copy as command");
     return element("section", { class: "below" },
       element("section", { class: "card stack weights-card", "aria-label": "Weights" },
         element("div", { class: "row head" }, element("h2", {}, "Weights"), this.kernels), this.grid.element),
       element("section", { class: "card stack json-card", "aria-label": "The same as JSON" },
         element("div", { class: "row head" }, element("h2", {}, "The same as JSON"), this.save),
-          this.editor.element),
+        this.editor.element),
       element("section", { class: "card stack command-card", "aria-label": "In a terminal" },
         element("h2", {}, "In a terminal"), this.command.element));
   }
@@ -227,8 +226,8 @@ class FilterView {
     const formula = this.known?.formulas.find((each) => each.name === name) ?? null;
     this.sliders.show(isDocument(text) ? null : formula, text);
     this.catalogue.show(isDocument(text) ? null : name);
-    const entry = [...this.known?.kernels ?? [], ...this.known?.formulas ?? []].find((each) =>
-      each.name === name);
+    const { kernels = [], formulas = [] } = this.known ?? {};
+    const entry = [...kernels, ...formulas].find((each) => each.name === name);
     fill(this.about, (isDocument(text) ? parsed(text)?.description : entry?.description) ?? "");
   }
 
@@ -240,9 +239,10 @@ class FilterView {
     const part = kernels[Math.min(Number(this.app.state.part) || 0, kernels.length - 1)];
     this.layer = part?.layer ?? null;
     this.kernels.hidden = kernels.length < 2;
-    fill(this.kernels, kernels.map(({ name, layer }, i) =>
-      element("option", { value: i, selected: layer === this.layer }, name)));
-    this.grid.show(this.wrong && this.wrong.filter === this.index ? null : part?.kernel ?? null);
+    fill(this.kernels, kernels.map(({ name, layer }, i) => (
+      element("option", { value: i, selected: layer === this.layer }, name))));
+    const lost = this.wrong?.filter === this.index && this.document !== own;
+    this.grid.show(lost ? null : part?.kernel ?? null);
   }
 
   fillSettings() {

@@ -48,14 +48,14 @@ export class FormulaSliders {
       oninput: () => change(scale.value(Number(slider.value))),
     });
     const number = element("input", {
-      type: "text", inputmode: "decimal", "aria-label": `${parameter.name}, as a number`, class: "number",
-        autocomplete: "off",
-      placeholder: "auto", oninput: () => this.type(number, parameter, change),
+      type: "text", inputmode: "decimal", class: "number", autocomplete: "off",
+      "aria-label": `${parameter.name}, as a number`, placeholder: "auto",
+      oninput: () => this.type(number, parameter, change),
     });
-    const title = element("span", { class: "name" }, parameter.name, parameter.unit
-      && ` (${parameter.unit})`);
-    return { parameter, scale, slider, number, element: element("div", { class: "slider" }, title, slider,
-      number) };
+    const unit = parameter.unit && ` (${parameter.unit})`;
+    const title = element("span", { class: "name" }, parameter.name, unit);
+    const made = element("div", { class: "slider" }, title, slider, number);
+    return { parameter, scale, slider, number, element: made };
   }
 
   type(number, parameter, change) {

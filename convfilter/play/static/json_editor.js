@@ -64,9 +64,8 @@ export class JsonEditor {
   count() {
     const wrong = this.strip.hidden ? null : this.fault?.line;
     const lines = this.text.split("\n").length;
-    const each = [...Array(lines).keys()].map((i) =>
-      (i + 1 === wrong ? element("mark", {}, i + 1) : String(i + 1)));
-    fill(this.numbers, each.flatMap((node) => [node, "\n"]));
+    const number = (i) => (i === wrong ? element("mark", {}, i) : String(i));
+    fill(this.numbers, [...Array(lines).keys()].flatMap((i) => [number(i + 1), "\n"]));
   }
 
   /** The strip on the wrong line, the message below it, both where the text was scrolled to. */

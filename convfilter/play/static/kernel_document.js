@@ -21,8 +21,8 @@ export function parsed(text) {
 export function kernelsIn(document) {
   if (!document || typeof document !== "object") return [];
   if (!Array.isArray(document.layers)) return hasTables(document) ? [found(document, null)] : [];
-  return document.layers.map((each, layer) => found(each?.conv, layer)).filter(({ kernel }) =>
-    hasTables(kernel));
+  const all = document.layers.map((each, layer) => found(each?.conv, layer));
+  return all.filter(({ kernel }) => hasTables(kernel));
 }
 
 function found(kernel, layer) {
@@ -36,8 +36,8 @@ function hasTables(kernel) {
 /** The document with the kernel of a layer replaced; layer null is the document itself. */
 export function withKernel(document, layer, kernel) {
   if (layer === null) return kernel;
-  return { ...document, layers: document.layers.map((each, i) =>
-    (i === layer ? { ...each, conv: kernel } : each)) };
+  const layers = document.layers.map((each, i) => (i === layer ? { ...each, conv: kernel } : each));
+  return { ...document, layers };
 }
 
 /** Weights as [filter][channel][row][column], from any of the layouts that a file may have; null if none. */
@@ -115,8 +115,8 @@ export function formatted(document) {
 
 function object(fields, indent) {
   const inner = " ".repeat(indent + 2);
-  const lines = Object.entries(fields).map(([key, each]) =>
-    `${inner}${JSON.stringify(key)}: ${value(each, indent + 2)}`);
+  const field = ([key, each]) => `${inner}${JSON.stringify(key)}: ${value(each, indent + 2)}`;
+  const lines = Object.entries(fields).map(field);
   return `{\n${lines.join(",\n")}\n${" ".repeat(indent)}}`;
 }
 

@@ -23,15 +23,15 @@ export class KernelGrid {
     this.divisor = this.field("divisor", "Each weight is divided by it; “sum” is each filter's own sum.");
     this.bias = this.field("bias", "Added to the result; 1 is white. One number, or one per filter.");
     this.element = element("div", { class: "stack" }, this.pages, this.picture, this.tables,
-      element("div", { class: "fields" },
-      label("Rows", this.sides[1]), label("Columns", this.sides[2]), label("Filters", this.sides[0]),
-      label("Divisor", this.divisor), label("Bias", this.bias)));
+      element("div", { class: "fields" }, label("Rows", this.sides[1]), label("Columns", this.sides[2]),
+        label("Filters", this.sides[0]), label("Divisor", this.divisor), label("Bias", this.bias)));
   }
 
   side(name) {
     const most = name === "filters" ? MOST_FILTERS : MOST_SIDE;
-    return element("input", { type: "number", min: 1, max: most, step: 1, name, onchange: () =>
-      this.resize(most) });
+    const input = element("input", { type: "number", min: 1, max: most, step: 1, name,
+      onchange: () => this.resize(input.checkValidity()) });
+    return input;
   }
 
   field(name, title) {
@@ -159,9 +159,9 @@ export class KernelGrid {
       : { ...this.kernel, [name]: value });
   }
 
-  resize(most) {
-    const sizes = this.sides.map((input) => Math.round(Number(input.value)));
-    if (sizes.every((size) => size >= 1 && size <= most)) this.change(resized(this.kernel, ...sizes));
+  resize(allowed) {
+    const sizes = this.sides.map((input) => Number(input.value));
+    if (allowed && sizes.every(Number.isInteger)) this.change(resized(this.kernel, ...sizes));
     else this.rest(planesOf(this.kernel));
   }
 

@@ -22,7 +22,8 @@ export function pictureInput(target, ongive) {
     target.classList.remove("dropping");
     if (event.dataTransfer.files[0]) ongive(event.dataTransfer.files[0]);
   });
-  const button = element("button", { type: "button", title: "Or drop one on the picture", onclick: () =>
-    input.click() }, "Open a picture…");
+  const button = element("button", {
+    type: "button", title: "Or drop one on the picture", onclick: () => input.click(),
+  }, "Open a picture…");
   return [button, input];
 }

@@ -24,8 +24,8 @@ export class PictureViewer {
     this.port = new Viewport();
     this.layers = {};
     this.marks = [];
-    this.canvas = element("canvas", { tabindex: 0, role: "application", "aria-label": name, onkeydown: (e) =>
-      this.key(e) });
+    const keys = { tabindex: 0, onkeydown: (event) => this.key(event) };
+    this.canvas = element("canvas", { role: "application", "aria-label": name, ...keys });
     this.divider = divided ? new Divider(() => this.draw(), onsplit) : null;
     this.caption = element("span", { class: "tag", "aria-hidden": "true", hidden: !caption }, caption);
     this.frame = element("div", { class: "frame" }, this.canvas, this.caption, this.divider?.parts ?? []);
@@ -76,8 +76,8 @@ export class PictureViewer {
 
   measure() {
     const { clientWidth, clientHeight } = this.frame;
-    const size = [clientWidth, clientHeight].map((length) =>
-      Math.max(Math.round(length * devicePixelRatio), 1));
+    const pixels = (length) => Math.max(Math.round(length * devicePixelRatio), 1);
+    const size = [clientWidth, clientHeight].map(pixels);
     if (size.join() === this.port.canvas.join() && this.canvas.width === size[0]) return;
     this.port.canvas = size;
     [this.canvas.width, this.canvas.height] = size;

@@ -4,6 +4,10 @@ import { element } from "./dom.js";
 import { exact, short } from "./numbers.js";
 
 const MOST = 24; // windows of one step that are written out
+const COMBINED = {
+  magnitude: "root of the sum of squares", max: "the largest", absmax: "the largest absolute value",
+  sum: "their sum", mean: "their mean",
+};
 
 /**
  * The parts of an explanation, in the order of computing. back(column, row, channel): the address of a value
@@ -66,13 +70,14 @@ function pooling({ windows, mode, value }, options) {
 }
 
 function combination({ inputs, how, value }) {
-  return element("div", { class: "line" }, inputs.slice(0, MOST).flatMap((input, i) =>
-    [i > 0 && sign(","), entry(`filter ${i + 1}`, input)]),
-    inputs.length > MOST && sign("…"), sign("→"), entry(how, value));
+  const each = (input, i) => [i > 0 && sign(","), entry(`filter ${i + 1}`, input)];
+  return element("div", { class: "line" }, inputs.slice(0, MOST).flatMap(each),
+    inputs.length > MOST && sign("…"), sign("→"), entry(COMBINED[how] ?? how, value));
 }
 
-function activation({ input, function: name, value }) {
-  return element("div", { class: "line" }, entry("", input), sign("→"), entry(name, value));
+function activation({ inputs, activation: name, value }) {
+  const taken = inputs.slice(0, MOST).map((input) => entry("", input));
+  return element("div", { class: "line" }, taken, sign("→"), entry(name, value));
 }
 
 function other({ value }) {
@@ -84,11 +89,11 @@ function source({ source: found }) {
   if (!found) return null;
   const names = found.channels.length === 3 ? ["red", "green", "blue"]
     : found.channels.map((_, i) => (i ? `channel ${i + 1}` : "pixel"));
+  const each = (value, i) => [i > 0 && sign(","), entry(names[i], value)];
   return element("section", { class: "card stack step", "aria-label": "From the picture" },
     element("h3", {}, "The pixel in the middle of the window"),
-    element("div", { class: "line" }, found.channels.flatMap((value, i) =>
-      [i > 0 && sign(","), entry(names[i], value)]),
-      sign("→"), entry(`${found.color}, as it enters`, found.value)));
+    element("div", { class: "line" }, found.channels.flatMap(each),
+      sign("→"), entry(found.color === "gray" ? "gray, as it enters" : "as it enters", found.value)));
 }
 
 /** From the network's result to the number in the file. */
@@ -185,7 +190,7 @@ function spoken(step) {
       + (step.bias ? `, with the bias ${exact(step.before)}` : "")
       + (step.activation === "linear" ? "" : `, ${step.activation} ${exact(step.value)}`),
     pool: () => `${step.mode} of the window ${exact(step.value)}`,
-    combine: () => `${step.how} ${exact(step.value)}`,
+    combine: () => `${COMBINED[step.how] ?? step.how} ${exact(step.value)}`,
   };
   return names[step.kind]?.() ?? `${step.label} ${exact(step.value)}`;
 }

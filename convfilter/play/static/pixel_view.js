@@ -29,18 +29,17 @@ class PixelView {
     this.input = new PictureViewer({ name: "Picture", caption: "picture", onview: linked("output"),
       onstep: (dx, dy) => this.step(dx, dy) });
     this.output = new PictureViewer({
-      name: "Result", caption: "result", picks: true, onview: linked("input"), onstep: (dx, dy) =>
-        this.step(dx, dy),
+      name: "Result", caption: "result", picks: true,
+      onview: linked("input"), onstep: (dx, dy) => this.step(dx, dy),
       onpoint: (x, y, held) => this.point(x, y, held),
     });
     this.output.element.classList.add("picks");
-    const place = (name) => element("input", { type: "number", min: 0, step: 1, name, onchange: () =>
-      this.place() });
+    const onchange = () => this.place();
+    const place = (name) => element("input", { type: "number", min: 0, step: 1, name, onchange });
     Object.assign(this, { column: place("column"), line: place("row") });
-    this.channel = element("select", { name: "channel", onchange: () =>
-      this.choose({ channel: this.channel.value }) });
-    this.plane = element("select", { name: "plane", onchange: () =>
-      this.choose({ plane: this.plane.value }) });
+    const choice = (name) => element("select", { name,
+      onchange: (event) => this.app.go({ [name]: event.target.value }) });
+    Object.assign(this, { channel: choice("channel"), plane: choice("plane") });
   }
 
   layout() {
@@ -64,11 +63,11 @@ class PixelView {
     const last = this.described.layers.length - 1;
     const layer = state.layer === undefined ? last : Math.min(Math.max(Number(state.layer) || 0, 0), last);
     const [height, width, channels] = this.described.layers[layer].shape;
-    const inside = (text, length, usual) => Math.min(Math.max(Math.round(Number(text ?? usual)) || 0, 0),
-      length - 1);
+    const whole = (text) => Math.round(Number(text)) || 0;
+    const inside = (text, length, usual) => Math.min(Math.max(whole(text ?? usual), 0), length - 1);
     return {
-      layer, last, shape: [height, width], channels, x: inside(state.x, width, width / 2),
-        y: inside(state.y, height, height / 2),
+      layer, last, shape: [height, width], channels,
+      x: inside(state.x, width, width / 2), y: inside(state.y, height, height / 2),
       channel: inside(state.channel, channels, 0), plane: inside(state.plane, this.planes, 0),
     };
   }
@@ -197,8 +196,7 @@ class PixelView {
   backButton(step, below) {
     if (!step || below < 0) return null;
     const [window] = step.windows;
-    const middle = (places) => places[Math.floor(places.length / 2)] ?? places.find((place) =>
-      place !== null);
+    const middle = (places) => places[Math.floor(places.length / 2)] ?? places.find(Number.isInteger);
     return element("p", { class: "row" }, element("a", {
       class: "back", href: this.backTo(below, middle(window.columns), middle(window.rows), window.channel),
     }, `← Back to ${this.described.layers[below].label}`), element("span", { class: "soft" },
@@ -228,8 +226,8 @@ class PixelView {
     this.layersShown = key;
     const held = this.layers.contains(document.activeElement);
     fill(this.layers, this.described.layers.map(({ label: name, shape }, i) => element("button", {
-      type: "button", "aria-pressed": String(i === layer), title: size(shape), onclick: () =>
-        this.turn(i === last ? null : i),
+      type: "button", "aria-pressed": String(i === layer), title: size(shape),
+      onclick: () => this.turn(i === last ? null : i),
     }, name)));
     if (held) this.layers.querySelector('[aria-pressed="true"]')?.focus();
   }
@@ -247,10 +245,6 @@ class PixelView {
     const name = this.described.layers[layer === "" ? this.at.last : Number(layer)]?.label ?? "";
     const address = this.app.address({ layer: layer || null, x, y, channel, trail: before.join("~") });
     return element("a", { href: address }, `${name} (${x}, ${y})`);
-  }
-
-  choose(changes) {
-    this.app.go(changes);
   }
 
   place() {
@@ -280,8 +274,8 @@ function put(input, value, length) {
 
 function options(select, names, chosen) {
   const key = names.join();
-  if (select.dataset.names !== key) fill(select, names.map((name, i) =>
-    element("option", { value: i }, name)));
+  const option = (name, value) => element("option", { value }, name);
+  if (select.dataset.names !== key) fill(select, names.map(option));
   select.dataset.names = key;
   select.value = String(chosen);
 }

@@ -22,8 +22,7 @@ const SIZES = [
 ];
 const DEFAULTS = { pad: "same", strides: "1", dilation: "1", pool: "none" };
 const ORDER = ["range", "color", "border", "pad", "strides", "dilation", "activation", "bias", "combine",
-  "pool",
-  "pool_mode", "values", "data_format"];
+  "pool", "pool_mode", "values", "data_format"];
 
 /** `onchange({name: text})` gets what was set, null for what was taken back. */
 export class SettingsPanel {
@@ -34,8 +33,8 @@ export class SettingsPanel {
       ...SIZES.map((each) => [each[0], this.sizes(...each)]),
       ["bias", this.bias()],
     ]);
-    this.linear = element("input", { type: "checkbox", name: "linear", onchange: (e) =>
-      this.set("linear", e.target.checked ? "true" : null) });
+    const linear = (event) => this.set("linear", event.target.checked ? "true" : null);
+    this.linear = element("input", { type: "checkbox", name: "linear", onchange: linear });
     this.reset = element("button", { type: "button", class: "quiet", onclick: () => this.clear() },
       "Take all back");
     const fields = ORDER.map((name) => this.controls.get(name).element);
@@ -44,8 +43,8 @@ export class SettingsPanel {
   }
 
   words(name, title, hint) {
-    const input = element("select", { name, title: hint, onchange: () =>
-      this.set(name, input.value || null) });
+    const onchange = (event) => this.set(name, event.target.value || null);
+    const input = element("select", { name, title: hint, onchange });
     return { input, element: label(title, input) };
   }
 
@@ -53,8 +52,8 @@ export class SettingsPanel {
     const list = name === "pad" ? element("datalist", { id: "paddings" },
       ["same", "valid", "cover"].map((value) => element("option", { value }))) : null;
     const input = element("input", {
-      type: "text", name, title: hint, placeholder: DEFAULTS[name], list: list && "paddings",
-        autocomplete: "off",
+      type: "text", name, title: hint, placeholder: DEFAULTS[name],
+      list: list && "paddings", autocomplete: "off",
       oninput: () => {
         const text = input.value.trim();
         input.setAttribute("aria-invalid", !pattern.test(text));
