@@ -30,6 +30,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "export": {"engines", "model", "filters", "backend", "system"},
     "digits": {"networks", "images", "system"},
     "train": {"networks", "images", "model", "backend", "system"},
+    "play": {
+        "train", "processing", "features", "digits", "networks", "engines", "model", "filters", "images", "system",
+    },
 }
 GROUND = {"errors", "choices", "_version"}
 ABOVE_ALL = {"cli", "__main__", "__init__"}  # these may import everything
