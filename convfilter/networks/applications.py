@@ -4,11 +4,10 @@ Their weights are fetched by Keras, which keeps them in its own folder, when a u
 otherwise.
 """
 
-import os
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from convfilter.backend import keras_home
 from convfilter.errors import DataError, reason
 from convfilter.system.values import dataclass
 
@@ -62,15 +61,10 @@ def load_application(name: str) -> "keras.Model":
             return getattr(keras.applications, known.function)(include_top=False, input_tensor=seen)
     except Exception as error:  # whatever the network, the disk, or a damaged file make of it
         raise DataError(
-            f"{name}: Keras can't get its weights ({reason(error)}); put their file into {_folder()}"
+            f"{name}: Keras can't get its weights ({reason(error)}); put their file into {keras_home() / 'models'}"
         ) from error
 
 
 def source_of(name: str) -> str:
     """The `source` of an application, for kernels taken from it."""
     return f"keras.applications.{APPLICATIONS[name].function}, weights of ImageNet"
-
-
-def _folder() -> Path:
-    """Where Keras keeps the weights that it has fetched."""
-    return Path(os.environ.get("KERAS_HOME", "~/.keras"), "models")

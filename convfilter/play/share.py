@@ -8,13 +8,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
-from PIL import Image
 
 from convfilter._version import __version__
 from convfilter.choices import ACTIVATIONS
 from convfilter.engines.choose import choose_engine
 from convfilter.filters.kernel_writer import file_text
 from convfilter.filters.pipeline import color_for
+from convfilter.images import web_forms
 from convfilter.images.luma import to_gray
 from convfilter.images.picture import Picture
 from convfilter.images.read import read
@@ -47,7 +47,7 @@ def share(
     shown, notes = _shown(picture, side, gray=_is_gray(work))
     text = _page(asked, work, shown, _lossless(shown.pixels), name)
     if len(text) > MOST_BYTES:
-        stored = _jpeg(shown.pixels)
+        stored = web_forms.jpeg(shown.pixels)
         shown = read(BytesIO(stored), gray=shown.pixels.ndim == 2)
         text = _page(asked, work, shown, f"data:image/jpeg;base64,{b64encode(stored).decode()}", name)
         notes = (*notes, f"it is kept as a JPEG, for a page of {len(text):,} bytes")
@@ -82,17 +82,7 @@ def _page(asked: dict[str, Any], work: Work, shown: Picture, address: str, name:
 
 
 def _lossless(pixels: np.ndarray) -> str:
-    """Pixels of uint8 as a data: address, in the smallest form that keeps every one."""
-    file = BytesIO()
-    Image.fromarray(pixels).save(file, "WEBP", lossless=True, quality=100, method=6)
-    return f"data:image/webp;base64,{b64encode(file.getvalue()).decode()}"
-
-
-def _jpeg(pixels: np.ndarray) -> bytes:
-    """With every colour stored, which all decoders of one kind read as the same numbers."""
-    file = BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=90, subsampling=0)
-    return file.getvalue()
+    return f"data:image/webp;base64,{b64encode(web_forms.lossless(pixels)).decode()}"
 
 
 def _signed(asked: dict[str, Any]) -> dict[str, Any]:
