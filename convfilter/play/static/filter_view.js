@@ -241,6 +241,9 @@ class FilterView {
     this.kernels.hidden = kernels.length < 2;
     fill(this.kernels, kernels.map(({ name, layer }, i) => (
       element("option", { value: i, selected: layer === this.layer }, name))));
+    const page = Number(this.app.state.page) || 0;
+    if (page !== this.paged) this.grid.first = page; // the filter whose result is shown
+    this.paged = page;
     const lost = this.wrong?.filter === this.index && this.document !== own;
     this.grid.show(lost ? null : part?.kernel ?? null);
   }
