@@ -95,6 +95,15 @@ OPTIONS = {
         "FILTER, --then, --pad, --border, --strides, --dilation, --activation, --bias, --combine, "
         "--pool, --pool-mode, --values, --data-format, --size, --plan, --json"
     ),
+    "explain": (
+        "FILTER, PICTURE, X,Y, --then, --pad, --border, --strides, --dilation, --activation, --bias, "
+        "--combine, --pool, --pool-mode, --values, --data-format, --color, --range, --linear, --engine, "
+        "--layer, --channel, --plane, --json"
+    ),
+    "share": (
+        "FILTER, PICTURE, PAGE, --then, --pad, --border, --strides, --dilation, --activation, --bias, "
+        "--combine, --pool, --pool-mode, --values, --data-format, --color, --range, --side"
+    ),
     "play": (
         "[FILTER|MODEL], [PICTURE], --then, --pad, --border, --strides, --dilation, --activation, "
         "--bias, --combine, --pool, --pool-mode, --values, --data-format, --color, --range, "

@@ -60,8 +60,9 @@ def load_application(name: str) -> "keras.Model":
             warnings.simplefilter("ignore")  # that any size is asked for
             return getattr(keras.applications, known.function)(include_top=False, input_tensor=seen)
     except Exception as error:  # whatever the network, the disk, or a damaged file make of it
+        place = keras_home() / "models"
         raise DataError(
-            f"{name}: Keras can't get its weights ({reason(error)}); put their file into {keras_home() / 'models'}"
+            f"{name}: Keras can't get its weights ({reason(error)}); put their file into {place}"
         ) from error
 
 
