@@ -1,6 +1,7 @@
 """What is said of one number: the windows, products and sums behind it, as plain data."""
 
 from dataclasses import asdict
+from math import isfinite
 from typing import Any
 
 from convfilter.filters.layer import Pair
@@ -114,9 +115,19 @@ class Explanation:
     pixel: Written | None
 
     def as_json(self) -> dict[str, Any]:
-        """Plain objects, lists and numbers; a step has only what its kind of layer says."""
+        """Plain objects, lists and numbers, null for those that are not finite, as JSON has none; a step has
+        only what its kind of layer says."""
         found = asdict(self)
         found["steps"] = [
             {key: value for key, value in step.items() if value is not None} for step in found["steps"]
         ]
-        return found
+        plain: dict[str, Any] = _finite(found)
+        return plain
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -222,6 +222,17 @@ def test_the_command_says_it_in_words():
     assert said.stdout.rstrip().endswith("written: 5")
 
 
+def test_what_is_no_number_is_null_in_json():
+    """A NaN in a float picture, and the sum that it makes."""
+    picture = np.ones((5, 5), np.float32)
+    picture[2, 2] = np.nan
+    pipeline = convfilter.make_pipeline("box-3")
+    found = explain(pipeline, Picture(picture), PixelOptions(), np.dtype(np.float32), ENGINE, 2, 2).as_json()
+    assert found["steps"][0]["windows"][0]["values"][1][1] is None
+    assert found["steps"][0]["value"] is None
+    json.dumps(found, allow_nan=False)
+
+
 @pytest.mark.parametrize("place", ["5", "a,b", "-1,2", "1,2,3"])
 def test_a_place_is_column_and_row(place):
     """Anything else is a wrong command."""
