@@ -51,7 +51,7 @@ def page(chromium):
     and what it asks of other computers. None may be there at the end."""
     context = chromium.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     page.faults = watched(page)
     yield page
     context.close()

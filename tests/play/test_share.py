@@ -22,7 +22,7 @@ def offline(chromium):
     """A page of a browser without any network."""
     context = chromium.new_context(viewport={"width": 1400, "height": 900}, offline=True)
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     page.faults = watched(page)
     yield page
     context.close()
