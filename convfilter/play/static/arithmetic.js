@@ -128,9 +128,18 @@ export function combine(planes, how) {
   return made;
 }
 
+/** values: a window's numbers column by column, as the engine takes them. */
 export function poolValues(values, mode) {
   if (mode === "max") return Math.max(...values);
-  return Math.fround(values.reduce((sum, value) => Math.fround(sum + value), 0) / values.length);
+  return Math.fround(sumOf(values) * Math.fround(1 / values.length));
+}
+
+/** Up to nine numbers are added in the engine's pairs, more of them in a row. */
+function sumOf(values) {
+  const plus = (...numbers) => numbers.reduce((sum, value) => Math.fround(sum + value));
+  if (values.length > 9) return plus(...values);
+  const [a, b, c, d, e, f, g, h, i] = [...values, ...new Array(9 - values.length).fill(0)];
+  return plus(plus(plus(c, d), plus(e, f)), plus(plus(a, b, i), plus(g, h)));
 }
 
 export function pool(planes, [rows, columns], mode) {
@@ -141,8 +150,8 @@ export function pool(planes, [rows, columns], mode) {
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
         const values = [];
-        for (let i = 0; i < rows; i++) {
-          for (let j = 0; j < columns; j++) values.push(at(planes, channel, y * rows + i, x * columns + j));
+        for (let j = 0; j < columns; j++) {
+          for (let i = 0; i < rows; i++) values.push(at(planes, channel, y * rows + i, x * columns + j));
         }
         made.data[place++] = poolValues(values, mode);
       }

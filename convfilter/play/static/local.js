@@ -79,12 +79,14 @@ export class Local {
 
   /** What the page says of itself: how its own arithmetic compares with the engine's. */
   get said() {
-    const { different, count, reason } = this.check;
+    const { different, count, pages, reason } = this.check;
     if (reason) return `The engine's own result is shown: ${reason}.`;
     if (different) {
       return `The engine's own result is shown: computed in this page, ${different} of ${count} numbers differ.`;
     }
-    return `Computed in this page; all ${count.toLocaleString("en-US")} numbers equal the engine's.`;
+    const checked = this.judges.length;
+    const which = checked < pages ? ` of the first ${checked} of ${pages} results` : "";
+    return `Computed in this page; all ${count.toLocaleString("en-US")} numbers${which} equal the engine's.`;
   }
 
   isOwn(work) {
@@ -101,7 +103,7 @@ export class Local {
         own.forEach((value, place) => { different += value !== data[place]; });
         count += own.length / 4;
       }
-      return { different, count };
+      return { different, count, pages: this.kept.results[0].channels };
     } catch (error) {
       return { different: 1, count: 0, reason: error.message };
     }
@@ -129,11 +131,21 @@ export class Local {
     return [bounds.low * full, bounds.high * full];
   }
 
+  /** What the last layer makes of each plane, all its pages; those of the last work are kept. */
+  resultsOf(work, pipeline, planes, full) {
+    const key = JSON.stringify({ ...work, range: null });
+    if (this.kept?.key !== key) {
+      const results = planes.map((plane) => run(pipeline.layers, plane, full).at(-1) ?? plane);
+      this.kept = { key, results };
+    }
+    return this.kept.results;
+  }
+
   /** Page `page` of the filtered picture, as ImageData. */
   async filtered(work, page) {
     const { pipeline, planes, full } = await this.taken(work);
     if (pipeline.color === "luma") throw new Error("luma is computed by convfilter play alone");
-    const results = planes.map((plane) => run(pipeline.layers, plane, full).at(-1) ?? plane);
+    const results = this.resultsOf(work, pipeline, planes, full);
     const map = rangeMapOf(pipeline, results, full);
     const { height, width } = results[0];
     const size = height * width;
