@@ -8,20 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convfilter.cli.console import out, plain
-from convfilter.cli.options import FilterType, PairType, layer_options, settings
+from convfilter.cli.options import FilterType, SizeType, layer_options, settings
 from convfilter.system.values import dataclass
 
 if TYPE_CHECKING:
     from convfilter.engines.planner import Option
     from convfilter.filters.pipeline import Pipeline
-
-
-class SizeType(PairType):
-    """HxW: rows and columns of a picture."""
-
-    def __init__(self) -> None:
-        super().__init__(1, 1_000_000)
-        self.name = "HxW"
 
 
 @click.command("describe")

@@ -104,7 +104,7 @@ def structure(title: str, rows: Sequence[Row], steps: Sequence[tuple[int, int]] 
     left, top, right, high = float(MARGIN), MARGIN + 40.0, 0.0, 0.0
     for number, stage in enumerate(stages):
         width, height = _extent(stage)
-        between = _between(stage.operations) if number else 0
+        between = _between(stage) if number else 0
         column = max(width, LETTER * FONT * len(_sizes(stage.shape)))
         if left > MARGIN and left + between + column + MARGIN > WIDE:
             left, top = float(MARGIN), top + LARGEST + SHEETS * SHIFT + LINE_GAP + high
@@ -116,7 +116,7 @@ def structure(title: str, rows: Sequence[Row], steps: Sequence[tuple[int, int]] 
         parts += _maps(stage, left + (column - width) / 2, middle - height / 2)
         parts.append(Label(left + column / 2, middle - height / 2 - 8, _sizes(stage.shape)))
         left, right = left + column, max(right, left + column)
-        high = max(high, FONT * 1.3 * max(0, len(_wrapped(stage.operations)) - 5))
+        high = max(high, FONT * 1.3 * max(0, len(_lines(stage)) - 5))
     right = max(right, MARGIN + LETTER * 16 * len(title))
     parts.insert(0, Label((right + MARGIN) / 2, MARGIN + 14, title, 16))
     return Drawing(right + MARGIN, top + LARGEST + SHEETS * SHIFT + MARGIN + high, tuple(parts))
@@ -175,16 +175,21 @@ def _wrapped(operations: Iterable[str]) -> list[str]:
     return lines
 
 
-def _between(operations: Iterable[str]) -> float:
+def _lines(stage: _Stage) -> list[str]:
+    """What leads to a stage, and how many numbers were learned or given for the first of it."""
+    first, *others = stage.operations
+    learned = [f"{stage.parameters:,} parameters"] if stage.parameters else []
+    return _wrapped([first, *learned, *others])
+
+
+def _between(stage: _Stage) -> float:
     """Width of an arrow with its operations."""
-    return max(GAP, *(LETTER * FONT * len(line) for line in _wrapped(operations))) + 2 * 8
+    return max(GAP, *(LETTER * FONT * len(line) for line in _lines(stage))) + 2 * 8
 
 
 def _operation(stage: _Stage, left: float, right: float, middle: float) -> list[Box | Arrow | Label]:
     """An arrow, what is done above and below it, and how many numbers were learned or given for it."""
-    first, *others = stage.operations
-    learned = [f"{stage.parameters:,} parameters"] if stage.parameters else []
-    lines = _wrapped([first, *learned, *others])
+    lines = _lines(stage)
     centre = (left + right) / 2
     labels = [
         Label(centre, middle + 6 + FONT * 1.3 * (number + 1), line, FONT, INK if number == 0 else SOFT)
