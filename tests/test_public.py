@@ -76,7 +76,8 @@ OPTIONS = {
     ),
     "kernels": "",
     "kernels list": "--json, --tag",
-    "kernels show": "NAME, --json, --file",
+    "kernels show": "NAME, --json, --file, --save",
+    "kernels gallery": "PICTURE, SHEET, --tag, --columns",
     "kernels check": "FILES...",
     "kernels schema": "--pipeline",
     "kernels extract": "MODEL, --layer, --out, --each",
@@ -93,7 +94,7 @@ OPTIONS = {
     "features": "MODEL|FILTER, PICTURE, OUT, --columns, --as-is, --json",
     "describe": (
         "FILTER, --then, --pad, --border, --strides, --dilation, --activation, --bias, --combine, "
-        "--pool, --pool-mode, --values, --data-format, --size, --plan, --json"
+        "--pool, --pool-mode, --values, --data-format, --size, --plan, --save, --json"
     ),
     "explain": (
         "FILTER, PICTURE, X,Y, --then, --pad, --border, --strides, --dilation, --activation, --bias, "
@@ -111,7 +112,7 @@ OPTIONS = {
     ),
     "export": (
         "FILTER, OUT, --then, --pad, --border, --strides, --dilation, --activation, --bias, "
-        "--combine, --pool, --pool-mode, --values, --data-format, --full-scale, --json"
+        "--combine, --pool, --pool-mode, --values, --data-format, --full-scale, --size, --json"
     ),
     "cache": "",
     "cache list": "--json",

@@ -2,25 +2,18 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from convfilter.cli.console import out, plain
-from convfilter.cli.options import FilterType, PairType, layer_options, settings
+from convfilter.cli.options import FilterType, SizeType, layer_options, settings
 from convfilter.system.values import dataclass
 
 if TYPE_CHECKING:
     from convfilter.engines.planner import Option
     from convfilter.filters.pipeline import Pipeline
-
-
-class SizeType(PairType):
-    """HxW: rows and columns of a picture."""
-
-    def __init__(self) -> None:
-        super().__init__(1, 1_000_000)
-        self.name = "HxW"
 
 
 @click.command("describe")
@@ -32,12 +25,19 @@ class SizeType(PairType):
     is_flag=True,
     help="Show how the compiled engine computes each convolution, and what else it weighed.",
 )
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draw the layers too, to an .svg or a .png; this takes networks as well.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 def command(
     filter: str,
     then: tuple[str, ...],
     size: tuple[int, int] | None,
     plan: bool,
+    save: Path | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -46,11 +46,26 @@ def command(
     \b
     convfilter describe sobel --size 480x640
     convfilter describe sobel-x --pad valid --strides 3 --size 9x9
+    convfilter describe sobel --size 480x640 --save layers.svg
+    convfilter describe runs/mnist-… --save network.png
+
+    With --save a FILTER may be a network too: a .keras file, the .npz of a run, or the folder of a run. Its
+    layers are drawn and not listed.
     """
     from convfilter.filters.layer_table import as_json as as_object
     from convfilter.filters.load import make_pipeline
 
+    if save:
+        from convfilter.cli.structure import network_file, save_network, save_pipeline
+
+        if network := network_file(filter):
+            if then or size or plan or as_json:
+                raise click.UsageError(f"{filter} is a network, which takes no option but --save")
+            save_network(network, save)
+            return
     pipeline = make_pipeline([filter, *then], **settings(options))
+    if save:
+        save_pipeline(pipeline, size, save)
     if as_json:
         plans = {"plans": [asdict(row) for row in _plans(pipeline)]} if plan else {}
         click.echo(json.dumps({**as_object(pipeline, size), **plans}, indent=2))

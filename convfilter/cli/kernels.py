@@ -6,18 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from convfilter.cli import gallery
 from convfilter.cli.console import out, plain
+from convfilter.cli.named_kernels import named_kernels
 from convfilter.cli.options import FilterType
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from convfilter.filters.kernel import Kernel
+    from convfilter.filters.pipeline import Pipeline
 
 
 @click.group("kernels")
 def command() -> None:
     """List, show and check kernels."""
+
+
+command.add_command(gallery.command)
 
 
 @command.command("list")
@@ -28,25 +34,9 @@ def list_(as_json: bool, tag: str | None) -> None:
 
     They are those in your configuration folder, in the folders of CONVFILTER_KERNELS, and those shipped.
     """
-    from convfilter.errors import FilterError
-    from convfilter.filters.catalogue import files
-    from convfilter.filters.kernel import Kernel
     from convfilter.filters.kernel_info import summary
-    from convfilter.filters.load import load_file
 
-    rows, tags = [], set()
-    for name, path in files().items():
-        try:
-            found = load_file(path)
-        except FilterError as error:  # one broken file must not hide the others
-            click.echo(f"Left out: {error}", err=True)
-            continue
-        if isinstance(found, Kernel):
-            tags |= {*found.tags}
-            if tag is None or tag in found.tags:
-                rows.append({**summary(found), "name": name})
-    if tag is not None and tag not in tags:
-        raise click.UsageError(f'no kernel has the tag "{tag}"; the tags are {", ".join(sorted(tags))}')
+    rows = [{**summary(kernel), "name": name} for name, kernel in named_kernels(tag)]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
@@ -79,13 +69,20 @@ def _print_list(rows: list[dict[str, Any]]) -> None:
 @click.option(
     "--file", "as_file", is_flag=True, help="Print a kernel or pipeline file, to be edited and used."
 )
-def show(name: str, as_json: bool, as_file: bool) -> None:
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path),
+    metavar="PICTURE",
+    help="Draw the weights as a picture too, blue below 0 and red above.",
+)
+def show(name: str, as_json: bool, as_file: bool, save: Path | None) -> None:
     """Show a kernel as it is applied.
 
     After divisor and flip, with its gain, rank and symmetry.
 
     \b
     convfilter kernels show sobel
+    convfilter kernels show gabor --save gabor.png
     convfilter kernels show gaussian:sigma=2 --file > mine.json
     """
     from convfilter.filters.kernel import Kernel
@@ -95,6 +92,8 @@ def show(name: str, as_json: bool, as_file: bool) -> None:
     if as_json and as_file:
         raise click.UsageError("--json and --file are two forms; give one of them")
     kernel = load(name)
+    if save:
+        _draw(kernel, save)
     if as_file:
         from convfilter.filters.kernel_writer import file_text
 
@@ -109,6 +108,19 @@ def show(name: str, as_json: bool, as_file: bool) -> None:
         click.echo(json.dumps(facts, indent=2))
         return
     _print_kernel(kernel, facts)
+
+
+def _draw(kernel: "Kernel | Pipeline", path: Path) -> None:
+    from convfilter.filters.kernel import Kernel
+    from convfilter.images.weights import draw_weights
+
+    if not isinstance(kernel, Kernel):
+        raise click.UsageError(
+            f"{kernel.name} is a pipeline; draw it with `convfilter describe FILTER --save {path}`"
+        )
+    size = "×".join(map(str, kernel.size))
+    note = f"{size}, from {kernel.weights.min():.4g} to {kernel.weights.max():.4g}"
+    draw_weights(kernel.weights, path, title=kernel.name, note=note)
 
 
 def _print_kernel(kernel: "Kernel", facts: dict[str, Any]) -> None:

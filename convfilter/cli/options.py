@@ -44,6 +44,14 @@ class PairType(NamedType):
         return (numbers[0], numbers[-1])
 
 
+class SizeType(PairType):
+    """HxW: rows and columns of a picture."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 1_000_000)
+        self.name = "HxW"
+
+
 class ShardType(NamedType):
     """One part of several: I/N."""
 

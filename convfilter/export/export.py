@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from numbers import Real
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from convfilter.backend import configured_backend
 from convfilter.errors import BackendError, FilterError, printable
 from convfilter.export.formats import Batches, Format, Ran, format_of
 from convfilter.filters.geometry import receptive_fields, resolve_padding
+from convfilter.filters.layer import Pair
 from convfilter.filters.layer_table import table
 from convfilter.filters.load import Filters, make_pipeline
 from convfilter.filters.padding import CoverPad
@@ -72,13 +73,18 @@ class _Unfit(Exception):
 
 
 def export(
-    filters: Filters, path: Path, full_scale: float | None = None, **settings: Unpack[FilterSettings]
+    filters: Filters,
+    path: Path,
+    full_scale: float | None = None,
+    size: Pair | None = None,
+    **settings: Unpack[FilterSettings],
 ) -> Exported:
     """Write a Pipeline, or what make_pipeline makes one of, to `path` in the format its extension names,
     once its results have been compared with Keras'.
 
     The file takes and gives float32, as the model of `build` does. full_scale: what biases are fractions
-    of, one of FULL_SCALES; None is 255, or 1 for a pipeline whose values are "unit". settings: see
+    of, one of FULL_SCALES; None is 255, or 1 for a pipeline whose values are "unit". size: rows and columns
+    of the one size of picture that the file takes, one at a time; None for any. settings: see
     settings.FilterSettings.
 
     Raises FilterError as make_pipeline does, and for an unknown extension, a full scale that doesn't fit, or
@@ -89,11 +95,13 @@ def export(
     path = Path(path)
     kind = format_of(path)
     full = _full_scale(pipeline, full_scale)
+    if size:
+        pipeline = resolve_padding(pipeline, size)  # refuses a size that is too small
     _check_packages(kind)
     with folder_in() as folder:
         draft = folder / f"filter{kind.extensions[-1]}"
         with interrupts_held(), _silent():
-            done = _written(kind, pipeline, full, draft)
+            done = _written(kind, pipeline, full, draft, size)
         contents = {
             path.with_suffix(end): draft.with_suffix(end).read_bytes() for end in kind.extensions[:-1]
         }
@@ -133,12 +141,12 @@ def _silent() -> Iterator[None]:
         yield
 
 
-def _written(kind: Format, pipeline: Pipeline, full: float, draft: Path) -> Exported:
+def _written(kind: Format, pipeline: Pipeline, full: float, draft: Path, size: Pair | None) -> Exported:
     """Write `draft` and compare it with Keras; FilterError names the first layer that it can't hold."""
     try:
-        return _attempt(kind, pipeline, full, draft)
+        return _attempt(kind, pipeline, full, draft, size)
     except _Unfit as error:
-        count, first = _first_unfit(kind, pipeline, full, draft) or (len(pipeline.layers), error)
+        count, first = _first_unfit(kind, pipeline, full, draft, size) or (len(pipeline.layers), error)
         row = table(pipeline)[count - 1]
         raise FilterError(
             f"{pipeline.name} as {kind.name}: {row.layer} ({row.what}) {first}; "
@@ -146,12 +154,14 @@ def _written(kind: Format, pipeline: Pipeline, full: float, draft: Path) -> Expo
         ) from first
 
 
-def _attempt(kind: Format, pipeline: Pipeline, full: float, draft: Path) -> Exported:
+def _attempt(kind: Format, pipeline: Pipeline, full: float, draft: Path, size: Pair | None) -> Exported:
     """Write `draft` and compare it with Keras; _Unfit where it fails or differs too much."""
     from convfilter.model.build import build
 
     model = build(pipeline, full)
-    batches, expected = _trial(pipeline, full)
+    if size:
+        model = _of_size(model, size, pipeline.data_format)
+    batches, expected = _trial(pipeline, full, size)
     facts = {"filter": printable(pipeline.name), "full_scale": f"{full:g}", "convfilter": __version__}
     ran = _ran(kind, model, draft, facts, batches)
     difference = max(_difference(*pair) for pair in zip(ran.results, expected, strict=True))
@@ -159,6 +169,16 @@ def _attempt(kind: Format, pipeline: Pipeline, full: float, draft: Path) -> Expo
         raise _Unfit(f"gives results that differ from Keras' by {difference:.3g}")
     ports = Port(ran.entry, model.input_shape), Port(ran.exit, model.output_shape)
     return Exported({}, kind.name, full, difference, *ports)
+
+
+def _of_size(model: Any, size: Pair, data_format: str) -> Any:
+    """The same layers for batches of one picture of `size`."""
+    from convfilter.model.boot import keras
+
+    channels = model.input_shape[-1 if data_format == "channels_last" else 1]
+    shape = (*size, channels) if data_format == "channels_last" else (channels, *size)
+    entry = keras.Input(batch_shape=(1, *shape), dtype="float32")
+    return keras.Sequential([entry, *model.layers], name=model.name)
 
 
 def _ran(kind: Format, model: object, draft: Path, facts: dict[str, str], batches: Batches) -> Ran:
@@ -174,19 +194,21 @@ def _ran(kind: Format, model: object, draft: Path, facts: dict[str, str], batche
         raise _Unfit("can't be converted") from error
 
 
-def _first_unfit(kind: Format, pipeline: Pipeline, full: float, draft: Path) -> tuple[int, _Unfit] | None:
+def _first_unfit(
+    kind: Format, pipeline: Pipeline, full: float, draft: Path, size: Pair | None
+) -> tuple[int, _Unfit] | None:
     """The fewest layers of the pipeline, but not all, with which the file fails, and how."""
     for count, layer in enumerate(pipeline.layers[:-1], 1):
         if isinstance(layer, CoverPad):  # can't stand without the Conv after it
             continue
         try:
-            _attempt(kind, replace(pipeline, layers=pipeline.layers[:count]), full, draft)
+            _attempt(kind, replace(pipeline, layers=pipeline.layers[:count]), full, draft, size)
         except _Unfit as error:
             return count, error
     return None
 
 
-def _trial(pipeline: Pipeline, full: float) -> tuple[Batches, Batches]:
+def _trial(pipeline: Pipeline, full: float, size: Pair | None) -> tuple[Batches, Batches]:
     """Batches of random pictures and Keras' results for them, axes as in the pipeline's data format.
 
     Pixels are whole numbers from 0 to full scale; for 1, whole 256ths.
@@ -196,6 +218,8 @@ def _trial(pipeline: Pipeline, full: float) -> tuple[Batches, Batches]:
     random = np.random.default_rng(0)
     rows, columns = (0, 0) if _fits(pipeline, _BATCHES[0][1:]) else receptive_fields(pipeline)[-1].size
     shapes = [(n, rows + h, columns + w, pipeline.in_channels) for n, h, w in _BATCHES]
+    if size:
+        shapes = [(1, *size, pipeline.in_channels)] * 2
     grain = _grain(full)
     steps = [random.integers(0, int(full * grain), shape, endpoint=True) for shape in shapes]
     batches = [(each / grain).astype(np.float32) for each in steps]

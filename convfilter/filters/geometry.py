@@ -6,10 +6,10 @@ from itertools import pairwise
 import numpy as np
 
 from convfilter.errors import FilterError
+from convfilter.filters.fields import Field, fields_of
 from convfilter.filters.layer import Layer, Pair
 from convfilter.filters.padding import Pad
 from convfilter.filters.pipeline import Pipeline, channels
-from convfilter.system.values import dataclass
 
 MAX_PIXELS = 2**31  # of one layer's output: what a pipeline may make of a smaller picture by padding
 
@@ -46,25 +46,9 @@ def peak_bytes(pipeline: Pipeline, size: Pair, planes: int) -> int:
     return 4 * (max(a + b for a, b in pairwise(cells)) + planes * (2 * cells[0] + 4 * cells[-1]))
 
 
-@dataclass(frozen=True)
-class Field:
-    """What one output pixel sees: rows and columns of input, and input pixels between two outputs."""
-
-    size: Pair = (1, 1)
-    stride: Pair = (1, 1)
-
-
 def receptive_fields(pipeline: Pipeline) -> list[Field]:
     """The receptive field after each layer."""
-    fields, current = [], Field()
-    for layer in pipeline.layers:
-        (rows, columns), (down, right) = layer.window.extent, layer.window.strides
-        (height, width), (below, beside) = current.size, current.stride
-        current = Field(
-            (height + (rows - 1) * below, width + (columns - 1) * beside), (below * down, beside * right)
-        )
-        fields.append(current)
-    return fields
+    return fields_of(pipeline.layers)
 
 
 def impulse_pipeline(pipeline: Pipeline) -> Pipeline:

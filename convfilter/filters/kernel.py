@@ -58,6 +58,19 @@ class Kernel:
     def filters(self) -> int:
         return int(self.weights.shape[3])
 
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        from convfilter.filters.notebook import kernel_html
+
+        bias = " ".join(f"{number:.4g}" for number in self.bias[:8]) if self.bias.any() else ""
+        how = {key: getattr(self, key) for key in HOW}
+        facts = {
+            "": self.description,
+            "bias": bias,
+            "anchor": f"row {self.anchor[0]}, column {self.anchor[1]}",
+        }
+        return kernel_html(self.name, self.weights, {**facts, **how})
+
 
 def kernel_of(weights: np.ndarray, **fields: Any) -> Kernel:
     """A kernel of good numbers (kh, kw, in, out), without bias, anchored at half its size."""

@@ -55,6 +55,13 @@ class Pipeline:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Pipeline) and self._identity == other._identity
 
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        from convfilter.filters.notebook import pipeline_html
+
+        how = f"color {self.color}, range {self.range}"
+        return pipeline_html(self.name, how, self.layers, channels(self)[1:])
+
     @property
     def digest(self) -> str:
         """SHA-256 over everything that decides the numbers."""

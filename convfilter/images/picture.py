@@ -36,6 +36,12 @@ class Picture:
         """White: 255.0, 65535.0, or 1.0 for float32."""
         return full_scale(self.pixels.dtype)
 
+    def _repr_png_(self) -> bytes:
+        """What notebooks show: 8 bits, and no more pixels than a page has room for."""
+        from convfilter.images.png_bytes import png_bytes
+
+        return png_bytes(self.pixels, self.alpha, self.full_scale)
+
 
 class RowSource(Protocol):
     """A picture that is read by rows, from memory or from a file larger than that."""

@@ -32,7 +32,26 @@ def fitted(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     inner = max(1, round(height * scale)), max(1, round(width * scale))
     top, left = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
     canvas = np.zeros((*size, channels), np.uint8)
-    for channel in range(channels):
-        values = np.clip(np.rint(resized(pixels[..., channel], inner)), 0, 255)
-        canvas[top : top + inner[0], left : left + inner[1], channel] = values
+    canvas[top : top + inner[0], left : left + inner[1]] = _scaled(pixels, inner)
     return canvas
+
+
+def _scaled(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Pixels (H, W, C) uint8 → (*size, C)."""
+    planes = [resized(pixels[..., channel], size) for channel in range(pixels.shape[2])]
+    values = np.clip(np.rint(np.stack(planes, -1)), 0, 255)
+    return np.asarray(values, np.uint8)
+
+
+def shrunk_picture(picture: Picture, most: int) -> Picture:
+    """The picture as 8 bits without alpha, (H, W) or (H, W, 3), its longer side at most `most` pixels.
+
+    Of other than one or three channels the first is taken.
+    """
+    pixels = eight_bit(picture)
+    pixels = pixels if pixels.shape[2] == 3 else pixels[..., :1]
+    height, width = pixels.shape[:2]
+    if max(height, width) > most:
+        scale = most / max(height, width)
+        pixels = _scaled(pixels, (max(1, round(height * scale)), max(1, round(width * scale))))
+    return Picture(pixels if pixels.shape[2] == 3 else np.ascontiguousarray(pixels[..., 0]))

@@ -11,13 +11,14 @@ def text_mask(text: str, size: int) -> np.ndarray:
 
     size: of the font, in pixels; H depends on it alone, so texts of one size share their baseline.
     """
-    font = _font(size)
-    width = max(1, round(font.getlength(text)))
+    face = font(size)
+    width = max(1, round(face.getlength(text)))
     image = Image.new("L", (width, round(1.35 * size)))
-    ImageDraw.Draw(image).text((0, 0), text, fill=255, font=font)
+    ImageDraw.Draw(image).text((0, 0), text, fill=255, font=face)
     return np.asarray(image, np.float32) / np.float32(255)
 
 
 @lru_cache(maxsize=8)
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's built-in typeface, `size` pixels high."""
     return ImageFont.load_default(size)

@@ -16,7 +16,7 @@ import convfilter
 from convfilter.errors import BackendError, FilterError, PictureError
 from convfilter.export import formats as exporters
 from convfilter.export.export import _replace, export
-from convfilter.filters.load import make_pipeline
+from convfilter.filters.load import load, make_pipeline
 from convfilter.filters.padding import Pad
 from convfilter.filters.pipeline import Pipeline
 from convfilter.filters.whole_numbers import stays_whole
@@ -514,3 +514,28 @@ def test_the_weights_take_their_place_first(tmp_path, monkeypatch):
     _replace(contents)
     assert placed == ["out.bin", "out.xml"]
     assert everything(tmp_path) == {"out.bin": b"weights", "out.xml": b"network"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("extension", PACKAGES)
+def test_a_file_of_one_size(convfilter, tmp_path, extension):
+    """--size: the shapes are numbers, and the results SciPy's; strides and cover padding fit that size."""
+    needed(extension)
+    words = ("sobel-x", "--strides", "2", "--pad", "cover", "--size", "37x26", f"out{extension}", "--json")
+    done = convfilter("export", *words)
+    assert done.code == 0, done.err
+    facts = json.loads(done.out)
+    assert facts["input"]["shape"] == [1, 37, 26, 1]
+    weights = load("sobel-x").weights[:, :, 0, 0]
+    padded = np.pad(PICTURE.astype(float), ((0, 0), (0, 1)))
+    expected = signal.correlate(padded, weights, mode="valid", method="direct")[::2, ::2]
+    assert facts["output"]["shape"] == [1, *expected.shape, 1]
+    assert np.array_equal(run(tmp_path / f"out{extension}", PICTURE[None, :, :, None])[0, :, :, 0], expected)
+
+
+def test_a_size_that_is_too_small_is_refused(convfilter, tmp_path):
+    """Before anything is written, with the layer and both sizes."""
+    done = convfilter("export", "sobel-x", "--pad", "valid", "--size", "2x9", "out.keras")
+    assert done.code == 2
+    assert "2×9" in done.err
+    assert everything(tmp_path) == {}

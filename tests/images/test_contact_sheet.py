@@ -6,6 +6,7 @@ from PIL import Image
 
 from convfilter.errors import FilterError, PictureError
 from convfilter.images import contact_sheet as sheets
+from convfilter.images import drawing
 from convfilter.images.contact_sheet import contact_sheet
 from convfilter.images.text import text_mask
 
@@ -66,7 +67,7 @@ def test_fine_edges_dont_cancel():
     """A line of 1 beside a line of −1 stays visible when averaged, with the sign of the stronger."""
     plane = np.zeros((64, 64), np.float32)
     plane[:, 20], plane[:, 21] = -3, 1
-    small = sheets._sized(plane, 16)
+    small = drawing.sized(plane, 16)
     assert np.allclose(small[:, 5], -3 / 4)
     assert not small[:, [4, 6]].any()
 
@@ -74,7 +75,7 @@ def test_fine_edges_dont_cancel():
 @pytest.mark.parametrize(("have", "wanted"), [(64, 16), (65, 16), (100, 99), (7, 1)])
 def test_averages_are_averages(have, wanted):
     """Weights sum to 1 for each output and are spread evenly over the inputs."""
-    weights = sheets._averages(have, wanted)
+    weights = drawing.averages(have, wanted)
     assert np.allclose(weights.sum(1), 1, atol=1e-5)
     assert np.allclose(weights.sum(0), wanted / have, atol=1e-5)
 
@@ -87,7 +88,7 @@ def test_not_finite_is_magenta(tmp_path):
     assert len(place_of(pixels, np.repeat(np.repeat(colours, 8, 0), 8, 1))) == 1
     large = np.ones((64, 64), np.float32)
     large[9, 9] = np.inf
-    assert np.argwhere(np.isnan(sheets._sized(large, 16))).tolist() == [[2, 2]]
+    assert np.argwhere(np.isnan(drawing.sized(large, 16))).tolist() == [[2, 2]]
 
 
 def test_a_dense_layer_is_a_row_of_squares(tmp_path):
@@ -116,7 +117,7 @@ def test_columns_and_captions(tmp_path, monkeypatch):
         texts.append(text)
         return text_mask(text, size)
 
-    monkeypatch.setattr("convfilter.images.contact_sheet.text_mask", mask)
+    monkeypatch.setattr("convfilter.images.drawing.text_mask", mask)
     maps = np.linspace(-1, 2, 4 * 4 * 12, dtype=np.float32).reshape(4, 4, 12)
     narrow = sheet([("conv 3×3", maps)], tmp_path / "a.png", columns=5, cell=18)
     assert texts[:2] == ["conv 3x3", "4 x 4 x 12, first 5    -1 to 2"]
