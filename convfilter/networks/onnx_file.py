@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from convfilter.model.boot import keras
 
 SUFFIX = ".onnx"
-_ACTIVATIONS = {
-    "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "HardSigmoid": "hard_sigmoid",
-    "Softplus": "softplus", "Abs": "abs", "Gelu": "gelu", "Softsign": "softsign",
+_ACTIVATIONS = {  # that are the same function in Keras, whatever a node's attributes
+    "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "Abs": "abs",
+    "Softsign": "softsign",
 }  # fmt: skip
 # Nodes that are layers; of pictures, ONNX has their channels before rows and columns.
 _LAYERS = {
     *_ACTIVATIONS, "Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "BatchNormalization", "LRN",
-    "LeakyRelu", "Elu", "Clip", "Gemm", "MatMul", "Softmax",
+    "LeakyRelu", "Elu", "HardSigmoid", "Gelu", "Clip", "Gemm", "MatMul", "Softmax",
 }  # fmt: skip
 
 
@@ -45,9 +45,12 @@ def read_convolutions(path: Path) -> Convolutions:
     """
     graph, array = _model(path).graph, _package("onnx.numpy_helper").to_array
     weights = {each.name: array(each) for each in graph.initializer if not each.data_location}
-    following = {name: node for node in graph.node for name in node.input}
+    following: dict[str, list[Any]] = {}
+    for node in graph.node:
+        for name in node.input:
+            following.setdefault(name, []).append(node)
     found = [
-        _layer(node, weights, following.get(node.output[0]), _node_name(node))
+        _layer(node, weights, following.get(node.output[0], []), _node_name(node))
         for node in graph.node
         if node.op_type == "Conv" and weights.get(node.input[1], np.empty(0)).ndim == 4
     ]
@@ -65,6 +68,8 @@ def node_outputs(path: Path, pixels: np.ndarray) -> list[tuple[str, np.ndarray]]
     onnx, runtime = _package("onnx"), _package("onnxruntime")
     model = _model(path)
     names = [node.output[0] for node in model.graph.node if node.op_type in _LAYERS]
+    if not names:
+        raise FilterError(f"{printable(path)}: no layer that can be shown")
     known = {output.name for output in model.graph.output}
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
     given = pixels.astype(np.float32)
@@ -73,10 +78,10 @@ def node_outputs(path: Path, pixels: np.ndarray) -> list[tuple[str, np.ndarray]]
     try:
         session = runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
         [taken] = session.get_inputs()
-        results = session.run(names, {taken.name: given[None]})
+        results = [np.asarray(each, np.float32) for each in session.run(names, {taken.name: given[None]})]
     except Exception as error:  # as hostile files make it raise anything
         raise DataError(f"{printable(path)}: ONNX Runtime can't run it ({first_line(error)})") from error
-    maps = [_map(np.asarray(result, np.float32)) for result in results]
+    maps = [_map(result) for result in results]
     return [(name.lstrip("/"), found) for name, found in zip(names, maps, strict=True)]
 
 
@@ -122,19 +127,23 @@ def _layer(node: Any, weights: dict[str, np.ndarray], after: Any, name: str) -> 
     extents = [(side - 1) * rate for side, rate in zip(kernel.shape[:2], rates, strict=True)]
     same = [extent // 2 for extent in extents] + [extent - extent // 2 for extent in extents]
     pads = list(said.get("pads", [0] * 4))
-    function = _ACTIVATIONS.get(after.op_type if after is not None else "", "linear")
+    pads = same if said.get("auto_pad") == b"SAME_UPPER" else pads
+    function = _ACTIVATIONS.get(after[0].op_type, "linear") if len(after) == 1 else "linear"
     groups = said.get("group", 1)
-    layer = layers.Conv2D(
-        filters=kernel.shape[3],
-        kernel_size=kernel.shape[:2],
-        strides=tuple(steps),
-        padding="same" if any(pads) and pads == same else "valid",
-        dilation_rate=tuple(rates),
-        groups=groups,
-        activation=activation_of(function),
-        use_bias=bias is not None,
-        name=name,
-    )
+    try:
+        layer = layers.Conv2D(
+            filters=kernel.shape[3],
+            kernel_size=kernel.shape[:2],
+            strides=tuple(steps),
+            padding="same" if any(pads) and pads == same else "valid",
+            dilation_rate=tuple(rates),
+            groups=groups,
+            activation=activation_of(function),
+            use_bias=bias is not None,
+            name=name,
+        )
+    except ValueError as error:
+        raise DataError(f"{name}: no convolution that Keras has ({first_line(error)})") from error
     layer.build((None, None, None, kernel.shape[2] * groups))
     layer.set_weights([kernel, *([] if bias is None else [bias])])
     return layer

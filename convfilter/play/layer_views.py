@@ -18,7 +18,7 @@ from convfilter.images.picture import ArrayRows, Picture, full_scale
 from convfilter.play.description import kind_of, layer_rows, weight_counts
 from convfilter.play.pictures import data_address
 from convfilter.play.work import Refusal, Work
-from convfilter.processing.colour import in_units, planes_of
+from convfilter.processing.colour import engine_planes
 
 MOST_CHANNELS, WIDTH = 16, 256  # of a layer that are drawn, and how wide
 MOST_LAYERS = 32
@@ -32,8 +32,8 @@ def layer_pictures(work: Work, picture: Picture, engine: Engine) -> dict[str, An
     rows = layer_rows(pipeline, source.shape)
     _check(rows)
     full = 1.0 if pipeline.values == "unit" else full_scale(source.dtype)
-    planes = planes_of(pipeline, source, color_for(pipeline, work.options.color))
-    planes = [in_units(plane, work.options.linear, full, full_scale(source.dtype)) for plane in planes]
+    color = color_for(pipeline, work.options.color)
+    planes = engine_planes(pipeline, source, color, work.options.linear)
     entry = {
         "kind": "input", "keras": "Input", "label": "input", "what": "the picture as it enters",
         "shape": [*source.shape, planes[0].channels], "parameters": 0, "field": [1, 1], "stride": [1, 1],

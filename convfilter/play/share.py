@@ -46,11 +46,11 @@ def share(
     work = work_of(asked)
     shown, notes = _shown(picture, side, gray=_is_gray(work))
     text = _page(asked, work, shown, _lossless(shown.pixels), name)
-    if len(text) > MOST_BYTES:
+    if len(text.encode()) > MOST_BYTES:
         stored = web_forms.jpeg(shown.pixels)
         shown = read(BytesIO(stored), gray=shown.pixels.ndim == 2)
         text = _page(asked, work, shown, f"data:image/jpeg;base64,{b64encode(stored).decode()}", name)
-        notes = (*notes, f"it is kept as a JPEG, for a page of {len(text):,} bytes")
+        notes = (*notes, f"it is kept as a JPEG, for a page of {len(text.encode()):,} bytes")
     with atomic_write(path) as file:
         file.write(text.encode())
     return notes
@@ -75,7 +75,7 @@ def _page(asked: dict[str, Any], work: Work, shown: Picture, address: str, name:
     }
     results = [_lossless(each.pixels) for each in pages]  # as many as there is room for, to compare with
     found = page("shared.js", json.dumps({**data, "pages": results}, ensure_ascii=False))
-    while len(found) > MOST_BYTES and len(results) > 1:
+    while len(found.encode()) > MOST_BYTES and len(results) > 1:
         results = results[:-1]
         found = page("shared.js", json.dumps({**data, "pages": results}, ensure_ascii=False))
     return found

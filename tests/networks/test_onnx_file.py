@@ -77,6 +77,39 @@ def test_features_are_what_the_runtime_computes(file, tmp_path):
     assert sheet.exists()
 
 
+def test_an_activation_is_one_that_is_keras_own(tmp_path):
+    """ONNX' HardSigmoid is another function, and a result that is used twice has none; SAME_UPPER pads."""
+    node, value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    weights = onnx.numpy_helper.from_array(np.ones((1, 1, 3, 3), np.float32), "w")
+    nodes = [
+        node("Conv", ["x", "w"], ["a"], "hard", auto_pad="SAME_UPPER"),
+        node("HardSigmoid", ["a"], ["b"]),
+        node("Conv", ["b", "w"], ["c"], "twice"),
+        node("Relu", ["c"], ["d"]),
+        node("Neg", ["c"], ["y"]),
+    ]
+    side = [1, 1, None, None]
+    graph = onnx.helper.make_graph(nodes, "net", [value("x", 1, side)], [value("y", 1, side)], [weights])
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "net.onnx")
+    hard, twice = read_convolutions(tmp_path / "net.onnx").layers
+    assert hard.padding == "same"
+    assert twice.padding == "valid"
+    for layer in (hard, twice):
+        assert ex.activation_of(layer) == ("linear", "")
+
+
+def test_a_file_without_a_layer_shows_nothing(tmp_path):
+    """An Add alone is one line, no traceback."""
+    node, value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    side = [1, 1, None, None]
+    graph = onnx.helper.make_graph(
+        [node("Add", ["x", "x"], ["y"])], "net", [value("x", 1, side)], [value("y", 1, side)]
+    )
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "net.onnx")
+    with pytest.raises(FilterError, match="no layer that can be shown"):
+        node_outputs(tmp_path / "net.onnx", np.zeros((4, 4, 1), np.float32))
+
+
 def test_damaged_files_are_refused(tmp_path):
     """Bytes that are no ONNX file, and a file without a convolution, are one line each."""
     (tmp_path / "bad.onnx").write_bytes(b"\x08\xff\xff\xff garbage")

@@ -382,3 +382,15 @@ def test_explain_is_asked_with_what_the_command_writes(monkeypatch):
     for wrong in ({"x": -1}, {"x": 1.5}, {"y": True}, {"layer": 3}, {"layer": "1"}, {"channel": None}):
         with pytest.raises(Refusal, match="must be a whole number"):
             service.explain(question | wrong)
+
+
+def test_layers_are_those_that_alpha_weights():
+    """Of a translucent picture, blurred: the last layer's range is that of the numbers that explain gives."""
+    pixels = RNG.integers(0, 256, (6, 7, 4), dtype=np.uint8)
+    service, identity = opened(pixels)
+    asked = {"work": {"filter": ["gaussian:sigma=1"], "color": "gray"}, "picture": identity}
+    row = service.layers(asked)["layers"][-1]
+    places = [{"x": x, "y": y} for x in range(7) for y in range(6)]
+    values = [service.explain({**asked, **place, "layer": 1, "channel": 0, "plane": 0}) for place in places]
+    found = [value["steps"][0]["value"] for value in values]
+    assert (row["low"], row["high"]) == (min(found), max(found))

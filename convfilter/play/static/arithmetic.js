@@ -112,10 +112,6 @@ const COMBINED = {
   mean: (values) => values.reduce((sum, v) => Math.fround(sum + v), 0) / values.length,
 };
 
-export function combineValues(values, how) {
-  return Math.fround(COMBINED[how](values));
-}
-
 export function combine(planes, how) {
   const made = planesOf(1, planes.height, planes.width);
   const values = new Array(planes.channels);

@@ -49,7 +49,7 @@ export class Local {
 
   async explain(work, picture, at) {
     const { pipeline, planes, full } = await this.taken(work);
-    const found = explain(pipeline, planes[Math.min(at.plane, planes.length - 1)], full, at, this.pixels);
+    const found = explain(pipeline, planes, full, at, this.pixels);
     const judge = this.isOwn(work) && this.judges?.[at.channel];
     if (found.pixel && judge) found.pixel.written = judge.data[4 * (at.y * judge.width + at.x) + at.plane];
     return found;
@@ -146,7 +146,7 @@ export class Local {
     const { pipeline, planes, full } = await this.taken(work);
     if (pipeline.color === "luma") throw new Error("luma is computed by convfilter play alone");
     const results = this.resultsOf(work, pipeline, planes, full);
-    const map = rangeMapOf(pipeline, results, full);
+    const map = rangeMapOf(pipeline, results, full, page);
     const { height, width } = results[0];
     const size = height * width;
     const colours = results.map(({ data }) => bytesOf(data.subarray(page * size, (page + 1) * size), map));

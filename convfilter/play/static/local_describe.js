@@ -128,15 +128,15 @@ function combinedBox(how, boxes) {
   return how === "mean" ? sums.map((sum) => sum / boxes.length) : sums;
 }
 
-/** The range map {absolute, less, times, plus} of a pipeline's results (a plane set for each colour). */
-export function rangeMapOf({ layers, range, exact }, results, full) {
+/** The range map {absolute, less, times, plus} of page `page` of a pipeline's results, a plane set a colour. */
+export function rangeMapOf({ layers, range, exact }, results, full, page) {
   const white = 255;
   if (range === "raw") throw new Error("floats are no picture; choose another range");
   if (range === "clip" || range === "abs") return { absolute: range === "abs", times: white / full };
   if (range === "rescale") {
-    const ends = results.flatMap(({ data }) => [data.reduce((a, b) => Math.min(a, b)),
-      data.reduce((a, b) => Math.max(a, b))]);
-    const [low, high] = [Math.min(...ends), Math.max(...ends)];
+    const [low, high] = results.reduce(([least, most], { data, width, height }) =>
+      data.subarray(page * width * height, (page + 1) * width * height).reduce(([l, h], value) =>
+        [Math.min(l, value), Math.max(h, value)], [least, most]), [Infinity, -Infinity]);
     return { less: low, times: white / (high - low || 1) };
   }
   const found = exact ?? boundsOf(layers, full);

@@ -1,12 +1,14 @@
-// The arithmetic behind one number, in a page that stands alone; the same answer as explain.py's.
+// The arithmetic behind one number, in a page that stands alone as explain.py
+// answers it; sums are those of float64, where explain.py's are exact to its last bit.
 
 import { FUNCTIONS, at, borderIndex, changesOf, rounded } from "./arithmetic.js";
 import { extentOf, stridesOf } from "./pipeline.js";
 import { rangeMapOf } from "./local_describe.js";
 import { run } from "./run.js";
 
-/** at: {x, y, layer, channel}; layer null is the last. pixels: the picture, RGBA. */
-export function explain(pipeline, plane, full, { x, y, layer, channel }, pixels) {
+/** planes: a plane set a colour; at: {x, y, layer, channel, plane}, layer null is the last; pixels: RGBA. */
+export function explain(pipeline, planes, full, { x, y, layer, channel, plane: colour = 0 }, pixels) {
+  const plane = planes[Math.min(colour, planes.length - 1)];
   const place = layer ?? pipeline.layers.length - 1;
   const results = run(pipeline.layers, plane, full);
   const known = { layers: pipeline.layers, results: (n) => (n < 0 ? plane : results[n]), full };
@@ -18,7 +20,8 @@ export function explain(pipeline, plane, full, { x, y, layer, channel }, pixels)
     steps: stepsOf(known, place, channel, y, x),
     field,
     source: sourceOf(field, plane, pixels, pipeline.color),
-    pixel: layer === null || layer === undefined ? pixelOf(pipeline, results, full, channel, y, x) : null,
+    pixel: layer === null || layer === undefined
+      ? pixelOf(at(results.at(-1), channel, y, x), pipeline, mapOf(pipeline, planes, full, channel)) : null,
   };
 }
 
@@ -116,11 +119,16 @@ function sourceOf(field, plane, { data, width }, color) {
   return { color, x, y, channels: gray ? colours.slice(0, 1) : colours, value: at(plane, 0, y, x) };
 }
 
+/** The range map of a filter's results, for which some ranges look at every colour. */
+function mapOf(pipeline, planes, full, channel) {
+  const all = pipeline.range === "rescale" ? planes.map((each) => run(pipeline.layers, each, full).at(-1)) : [];
+  return rangeMapOf(pipeline, all, full, channel);
+}
+
 /** How the last layer's number becomes a byte. */
-function pixelOf(pipeline, results, full, channel, y, x) {
-  const map = rangeMapOf(pipeline, [results.at(-1)], full);
-  const steps = changesOf(at(results.at(-1), channel, y, x), map);
-  const value = steps.at(-1)?.value ?? at(results.at(-1), channel, y, x);
+function pixelOf(result, pipeline, map) {
+  const steps = changesOf(result, map);
+  const value = steps.at(-1)?.value ?? result;
   const clipped = Math.min(Math.max(value, 0), 255);
   if (clipped !== value) steps.push({ what: value < 0 ? "clipped at black" : "clipped at white", value: clipped });
   return { range: pipeline.range, steps, rounded: rounded(clipped), written: rounded(clipped) };
