@@ -56,7 +56,8 @@ def command(
     is_model = filter is not None and _is_model(filter)
     filters = [*([] if is_model or filter is None else [filter]), *then] or ["sobel"]
     service = _service(filters, settings(options), picture, filter if is_model else None)
-    _serve(service, _fragment(service.filters, said), port or 0, browser=not no_browser)
+    view = "network" if is_model and not then else "filter"
+    _serve(service, _fragment(view, service.filters, said), port or 0, browser=not no_browser)
 
 
 def _said(options: dict[str, Any]) -> dict[str, str]:
@@ -102,10 +103,10 @@ def _network(model: str) -> "NetworkService":
     return NetworkService(open_model(path), path)
 
 
-def _fragment(filters: list[str], said: dict[str, str]) -> list[tuple[str, str]]:
+def _fragment(view: str, filters: list[str], said: dict[str, str]) -> list[tuple[str, str]]:
     """What the address says beside the token. Long texts are left out: the page knows how it starts."""
     texts = filters if sum(map(len, filters)) <= MOST_TEXT else []
-    return [("view", "filter"), *(("filter", text) for text in texts), *said.items()]
+    return [("view", view), *(("filter", text) for text in texts), *said.items()]
 
 
 def _serve(service: "Service", fragment: list[tuple[str, str]], port: int, browser: bool) -> None:

@@ -157,6 +157,8 @@ def _model(path: Path) -> Any:
     onnx = _package("onnx")
     try:
         return onnx.load(str(path), load_external_data=False)
+    except OSError as error:
+        raise DataError(f"{printable(path)}: {first_line(error)}; give the path of an .onnx file") from error
     except Exception as error:  # as damaged files make it raise anything
         raise DataError(f"{printable(path)}: no sound ONNX file ({first_line(error)})") from error
 

@@ -115,6 +115,8 @@ def test_damaged_files_are_refused(tmp_path):
     (tmp_path / "bad.onnx").write_bytes(b"\x08\xff\xff\xff garbage")
     with pytest.raises(DataError, match="no sound ONNX file"):
         read_convolutions(tmp_path / "bad.onnx")
+    with pytest.raises(DataError, match="No such file"):
+        read_convolutions(tmp_path / "missing.onnx")
     graph = onnx.helper.make_graph([], "empty", [], [])
     onnx.save(onnx.helper.make_model(graph), tmp_path / "empty.onnx")
     with pytest.raises(FilterError, match="nothing to extract"):

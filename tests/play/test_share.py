@@ -123,6 +123,20 @@ def test_every_view_opens(offline, photo, tmp_path, view):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [
+        ({"strides": "0"}, "strides can't be"), ({"pool": "0"}, "pool can't be"), ({"pad": "5000"}, "pad can't be"),
+        ({"dilation": "0"}, "dilation can't be"), ({"bias": "1e9"}, "bias can't be"), ({"pad": "4000"}, "pad less"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_the_engine_refuses_the_page_refuses(offline, photo, tmp_path, state, error):
+    """In a line, at once, and without computing it."""
+    opened(offline, shared(tmp_path, "sobel", photo), f'.refusal:visible:has-text("{error}")', **state)
+
+
+@pytest.mark.slow
 def test_hostile_names_stay_text(offline, tmp_path):
     """A kernel and a picture named like markup are shown as they are, and nothing of them runs."""
     picture = Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30).astype(np.uint8))

@@ -6,8 +6,28 @@ const KERNEL = {
   bias: 0, activation: "linear", combine: "none", range: "clip", values: "stored", color: "gray", border: "zero",
 };
 
+const LEAST = { pad: 0, strides: 1, dilation: 1, pool: 1 }; // rows and columns, as settings.py has them
+const MOST = 4096;
+const MOST_BIAS = 1e6;
+const MOST_NUMBERS = 2 ** 24; // of one layer that this page computes
+
+/** Refuses what the library refuses, so that nothing is computed of it. */
+function check(work) {
+  for (const [name, least] of Object.entries(LEAST)) {
+    const value = work[name];
+    const sound = [].concat(value).every((side) => Number.isInteger(side) && side >= least && side <= MOST);
+    if (value !== undefined && typeof value !== "string" && !sound) {
+      throw new Refusal({ error: `${name} can't be ${value}; use one whole number or two, from ${least} to ${MOST}` });
+    }
+  }
+  if (work.bias !== undefined && !(Math.abs(work.bias) <= MOST_BIAS)) {
+    throw new Refusal({ error: `bias can't be ${work.bias}; use a fraction of full scale, such as 0.5` });
+  }
+}
+
 /** {layers, name, range, values, color}: the layers that some work becomes for pictures of [rows, columns]. */
 export function pipelineOf(work, size) {
+  check(work);
   const parts = work.filter.map((text, index) => part(text, index));
   const layers = parts.flatMap((each) => (each.layers ? each.layers : kernelLayers(each, work)));
   if (work.pool) layers.push({ kind: "pool", size: work.pool, mode: work.pool_mode ?? "max" });
@@ -163,6 +183,9 @@ function settled(layers, size) {
     shape = shapeAfter(made, shape);
     if (made.kind === "conv") channels = made.bias.length;
     if (made.kind === "combine") channels = 1;
+    if (shape[0] * shape[1] * channels > MOST_NUMBERS) {
+      throw new Refusal({ error: "more than this page computes; pad less, or use convfilter play" });
+    }
     return { ...made, shape: [...shape, channels], label: labelOf(made) };
   });
 }
