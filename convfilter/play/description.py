@@ -83,7 +83,7 @@ def command_of(work: Work) -> str:
     out = "out.tif" if floats or work.pipeline.out_channels > 1 else "out.png"
     words = ["convfilter", "apply", first, "photo.jpg", out]
     for text in others:
-        words += ["--then", text]
+        words += _option("then", text)
     pixels = {name: getattr(work.options, name) for name in PIXELS}
     for name in (*SETTINGS, *PIXELS):
         words += _option(name, {**work.settings, **pixels}.get(name))
